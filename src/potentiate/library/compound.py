@@ -1,0 +1,564 @@
+"""Compounds as documents: what is known of an entity, from which page, and what is not known and why.
+
+The kinetic operator of an AMPA receptor modulator is not here (``library/parameters``): these documents
+hold identity, actions as published, solubility, metabolites, pharmacokinetics and status.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, Field, model_validator
+
+from ..errors import DocumentError, NoPharmacologyError, UnknownNameError, UsageError
+from ..units import show_concentration
+from .document import LIBRARY, Document, Source, read_text
+
+DIRECTORY = LIBRARY / "compounds"
+BIBLIOGRAPHY = LIBRARY / "references.bib"
+
+#: keys of the four documents whose claims the laboratory answers; they are not in the bibliography
+SOURCE_DOCUMENTS = ("source-000", "source-001", "source-002", "source-003")
+
+#: standard atomic weights (CIAAW 2021, abridged), g/mol
+ATOMIC_WEIGHTS = {
+    "H": 1.008, "C": 12.011, "N": 14.007, "O": 15.999, "F": 18.998, "Na": 22.990, "Mg": 24.305,
+    "P": 30.974, "S": 32.06, "Cl": 35.45, "K": 39.098, "Br": 79.904, "Cd": 112.41, "I": 126.90,
+}  # fmt: skip
+
+IDENTITY = ("cas", "inchikey", "pubchem", "formula", "molar_mass")
+
+
+class Target(StrEnum):
+    """What a compound acts on: receptors, transporters, enzymes, and whole systems where no more is known."""
+
+    AMPA = "AMPA receptor"
+    NMDA = "NMDA receptor"
+    NMDA_GLYCINE = "NMDA receptor glycine site"
+    KAINATE = "kainate receptor"
+    MGLUR_I = "group I mGluR"
+    MGLUR_II = "group II mGluR"
+    MGLUR = "mGluR"
+    GLYCINE = "glycine receptor"
+    GABA_A = "GABA-A receptor"
+    GABA_B = "GABA-B receptor"
+    A1 = "adenosine A1 receptor"
+    A2A = "adenosine A2A receptor"
+    D2 = "dopamine D2/D3 receptors"
+    DOPAMINE = "dopamine receptors"
+    SEROTONIN = "5-HT receptors"
+    NICOTINIC = "nicotinic receptor"
+    MUSCARINIC = "muscarinic receptor"
+    MU = "mu-opioid receptor"
+    DAT = "dopamine transporter"
+    SLC38A1 = "glutamine transporter Slc38a1"
+    AADC = "aromatic L-amino-acid decarboxylase"
+    CYP1A2 = "CYP1A2"
+    CYP3A4 = "CYP3A4"
+    CYP2C9 = "CYP2C9"
+    CYP2C19 = "CYP2C19"
+    PDE = "phosphodiesterases"
+    A2D = "calcium channel alpha2-delta subunit"
+    CAV = "voltage-gated calcium channels"
+    NAV = "voltage-gated sodium channels"
+    KV = "voltage-gated potassium channels"
+    KATP = "ATP-sensitive potassium channel"
+    ALPHA_SECRETASE = "alpha-secretase"
+    CAFFEINE_CLEARANCE = "caffeine clearance"
+    ACETYLCHOLINE_SYSTEM = "acetylcholine system"
+    DOPAMINE_SYSTEM = "dopamine system"
+    SEROTONIN_SYSTEM = "serotonin system"
+    GABA_SYSTEM = "GABA system"
+    GLUTAMATE_SYSTEM = "glutamate system"
+    BDNF = "BDNF"
+    NGF = "NGF"
+    ENERGY = "brain energy metabolism"
+    BLOOD_FLOW = "cerebral blood flow"
+    STRESS = "stress axis"
+    UNKNOWN = "unknown"
+
+
+class ActionKind(StrEnum):
+    """How a compound acts on its target."""
+
+    POSITIVE_MODULATOR = "positive modulator"
+    NEGATIVE_MODULATOR = "negative modulator"
+    COMPETITIVE_ANTAGONIST = "competitive antagonist"
+    NONCOMPETITIVE_ANTAGONIST = "non-competitive antagonist"
+    ANTAGONIST = "antagonist"
+    CHANNEL_BLOCKER = "channel blocker"
+    CHANNEL_OPENER = "channel opener"
+    AGONIST = "agonist"
+    PARTIAL_AGONIST = "partial agonist"
+    CO_AGONIST = "co-agonist"
+    INVERSE_AGONIST = "inverse agonist"
+    REUPTAKE_INHIBITOR = "reuptake inhibitor"
+    TRANSPORT_INHIBITOR = "transport inhibitor"
+    ENZYME_INHIBITOR = "enzyme inhibitor"
+    ENZYME_INDUCER = "enzyme inducer"
+    PRECURSOR = "precursor"
+    LIGAND = "ligand"
+    INDIRECT = "indirect"
+    UNKNOWN = "unknown"
+
+
+#: what the evidence for an action is; `claim`: only one of the four source documents (or a maker) says so
+Evidence = Literal[
+    "structure", "binding", "recombinant", "cells", "slice", "animal", "human", "secondary", "claim", "none"
+]
+Direction = Literal["increase", "decrease", "mixed", "none", "unknown"]
+Quantity = Literal[
+    "Kd", "Ki", "IC50", "EC50", "EC2x", "Bmax", "kon", "koff", "fold", "ratio", "maximum", "threshold", "occupancy",
+    "dose", "Cmax", "Tmax", "AUC", "AUC ratio", "F", "CL", "CL/F", "CL renal", "V", "V/F", "half-life", "half-life ratio",
+    "ka", "tlag", "k12", "k21", "kel", "MRT", "fu", "fraction", "plasma concentration", "brain concentration",
+    "metabolite to parent",
+]  # fmt: skip
+Species = Literal["human", "rat", "mouse", "gerbil", "monkey", "pigeon", "guinea pig", "rabbit"]
+
+
+def cas_is_valid(number: str) -> bool:
+    """Return whether a CAS registry number has its form and the right check digit.
+
+    Examples
+    --------
+    >>> cas_is_valid("58-08-2"), cas_is_valid("58-08-3")
+    (True, False)
+    """
+    match = re.fullmatch(r"(\d{2,7})-(\d{2})-(\d)", number)
+    if match is None:
+        return False
+    digits = match.group(1) + match.group(2)
+    return sum(i * int(d) for i, d in enumerate(reversed(digits), start=1)) % 10 == int(match.group(3))
+
+
+def molar_mass(formula: str) -> float:
+    """Return the molar mass of a formula from the standard atomic weights.
+
+    Parameters
+    ----------
+    formula : str
+        Hill formula without brackets; a charge at its end (``Mg2+`` is written ``Mg+2``) is ignored.
+
+    Returns
+    -------
+    float
+        g/mol.
+
+    Raises
+    ------
+    ValueError
+        Unknown element or unreadable text.
+
+    Examples
+    --------
+    >>> round(molar_mass("C8H10N4O2"), 2)
+    194.19
+    """
+    neutral = re.sub(r"[+-]\d*$", "", formula)
+    parts = re.findall(r"([A-Z][a-z]?)(\d*)", neutral)
+    if "".join(e + n for e, n in parts) != neutral or not parts:
+        raise ValueError(f"cannot read the formula {formula!r}")
+    unknown = [e for e, _ in parts if e not in ATOMIC_WEIGHTS]
+    if unknown:
+        raise ValueError(f"no atomic weight for {', '.join(unknown)} in {formula!r}")
+    return sum(ATOMIC_WEIGHTS[e] * int(n or 1) for e, n in parts)
+
+
+def _cas(value: str) -> str:
+    if not cas_is_valid(value):
+        raise ValueError(f"{value!r} is not a CAS number (form or check digit)")
+    return value
+
+
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Text = Annotated[str, Field(min_length=3)]
+
+
+class Parameter(Document):
+    """One published number of a compound, or the reason why there is none.
+
+    `value` is a number, or ``[low, high]`` when the page gives a range. `status` says how the value came
+    about: read on a page, our arithmetic from read numbers, or assumed.
+    """
+
+    quantity: Quantity
+    value: float | tuple[float, float] | None = None
+    unit: str | None = None
+    of: str | None = None
+    uncertainty: str | None = None
+    conditions: str | None = None
+    source: Key | None = None
+    secondary: bool = False
+    status: Literal["reported", "computed", "assumed"] = "reported"
+    reason: Text | None = None
+    unknown: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Parameter:
+        if (self.value is None) == (self.unknown is None):
+            raise ValueError("give either a value or, under 'unknown', the reason why there is none")
+        if self.value is not None and not self.unit:
+            raise ValueError("a value needs a unit ('1' for a pure number)")
+        if isinstance(self.value, tuple) and self.value[0] > self.value[1]:
+            raise ValueError("a range is [low, high]")
+        if self.value is not None and self.source is None and self.status != "assumed":
+            raise ValueError("a value needs a source, or 'status: assumed' with a reason")
+        if self.status != "reported" and not self.reason:
+            raise ValueError(f"'status: {self.status}' needs a reason")
+        return self
+
+
+class Action(Document):
+    """What a compound does at one target."""
+
+    target: Target
+    kind: ActionKind
+    direction: Direction
+    evidence: Evidence
+    effect: Text
+    sources: tuple[Key, ...] = Field(min_length=1)
+    parameters: tuple[Parameter, ...] = ()
+    unknown: Text | None = None
+
+    @model_validator(mode="after")
+    def _quantified(self) -> Action:
+        if not self.parameters and self.unknown is None:
+            raise ValueError("an action without parameters says under 'unknown' why it has none")
+        return self
+
+
+class Solubility(Document):
+    """Saturation concentration in a solvent."""
+
+    solvent: Text
+    value: float | tuple[float, float]
+    unit: Literal["uM", "mg/mL"]
+    conditions: str | None = None
+    source: Key
+    secondary: bool = False
+    status: Literal["reported", "computed"] = "reported"
+    reason: Text | None = None
+
+
+class Vehicle(Document):
+    """How the compound was brought into solution."""
+
+    text: Text
+    source: Key
+    secondary: bool = False
+
+
+class Caution(Document):
+    """A concentration above which a result must be read with care, and why."""
+
+    subject: Literal["solubility", "exposure", "agonism", "toxicity", "selectivity"]
+    above_uM: float = Field(gt=0)
+    text: Text
+    status: Literal["reported", "computed", "assumed"]
+    reason: Text | None = None
+    sources: tuple[Key, ...] = ()
+
+    @model_validator(mode="after")
+    def _based(self) -> Caution:
+        if self.status != "reported" and not self.reason:
+            raise ValueError(f"a threshold that is {self.status} needs a reason")
+        if self.status != "assumed" and not self.sources:
+            raise ValueError("a threshold that is not assumed needs a source")
+        return self
+
+
+class Pharmacokinetics(Document):
+    """Exposure of one species: parameters, or the reason why there are none."""
+
+    parameters: tuple[Parameter, ...] = ()
+    unknown: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Pharmacokinetics:
+        if not self.parameters and self.unknown is None:
+            raise ValueError("pharmacokinetics without parameters say under 'unknown' why")
+        return self
+
+
+class Status(Document):
+    """Regulatory or evidence status, as read (it ages)."""
+
+    where: Text
+    text: Text
+    source: Key
+
+
+class Constituent(Document):
+    """A part of a product, mixture or extract; a member of a class."""
+
+    compound: Key
+    amount_mg: float | None = Field(default=None, gt=0)
+    unknown: Text | None = None
+    source: Key
+
+
+class Substitution(Document):
+    """A name under which documents discuss another compound."""
+
+    named_by: tuple[Key, ...] = Field(min_length=1)
+    text_is_about: Key
+    text: Text
+
+
+class Compound(Document):
+    """One entity of the library; see the module for what belongs here.
+
+    `unknown` maps each missing field to the reason. `pharmacology: none on record` means that the entity is
+    known by name only and no effect of it may be predicted.
+    """
+
+    id: Key
+    name: Text
+    synonyms: tuple[str, ...] = ()
+    cas: Annotated[str, AfterValidator(_cas)] | None = None
+    kind: Literal["compound", "extract", "class", "product", "mixture"]
+    formula: str | None = None
+    molar_mass: float | None = Field(default=None, gt=0)
+    smiles: str | None = None
+    inchikey: Annotated[str, Field(pattern=r"^[A-Z]{14}-[A-Z]{8}[SN][A-Z]-[A-Z]$")] | None = None
+    pubchem: int | None = Field(default=None, gt=0)
+    identity_sources: dict[str, Key] = {}
+    unknown: dict[str, Text] = {}
+    pharmacology: Literal["on record", "none on record"] = "on record"
+    no_pharmacology: Text | None = None
+    substitution: Substitution | None = None
+    parent: Key | None = None
+    metabolites: tuple[Key, ...] = ()
+    constituents: tuple[Constituent, ...] = ()
+    actions: tuple[Action, ...] = ()
+    solubility: tuple[Solubility, ...] = ()
+    vehicle: tuple[Vehicle, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    pharmacokinetics: dict[Species, Pharmacokinetics] = {}
+    status: tuple[Status, ...] = ()
+    named_in: tuple[Key, ...] = ()
+    remarks: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _identified(self) -> Compound:
+        for field in IDENTITY if self.kind == "compound" else ():
+            if getattr(self, field) is None and field not in self.unknown:
+                raise ValueError(f"{field!r} is missing: give it, or its reason under 'unknown'")
+        if self.kind == "compound" and self.molar_mass is not None and self.formula is None:
+            raise ValueError("a molar mass needs its formula")
+        if self.kind != "compound" and self.formula is not None:
+            raise ValueError(f"a {self.kind} has constituents, not a formula")
+        for field in self.unknown:
+            if field not in type(self).model_fields:
+                raise ValueError(f"'unknown' names {field!r}, which is not a field")
+            if getattr(self, field) not in (None, (), {}):
+                raise ValueError(f"{field!r} is given and also unknown")
+        for field in ("cas", "inchikey", "pubchem", "formula"):
+            if getattr(self, field) is not None and field not in self.identity_sources:
+                raise ValueError(f"'identity_sources' does not say where {field!r} is from")
+        if self.formula is not None and self.molar_mass is not None:
+            computed = molar_mass(self.formula)
+            if abs(computed - self.molar_mass) > 0.02:
+                raise ValueError(f"molar mass {self.molar_mass} is not that of {self.formula} ({computed:.3f})")
+        return self
+
+    @model_validator(mode="after")
+    def _acting(self) -> Compound:
+        none = self.pharmacology == "none on record"
+        if none != (self.no_pharmacology is not None):
+            raise ValueError("'no_pharmacology' gives the reason of 'pharmacology: none on record', and only of it")
+        if none and self.actions:
+            raise ValueError("actions are listed although no pharmacology is on record")
+        if not none and not self.actions and not self.constituents and "actions" not in self.unknown:
+            raise ValueError("no actions: list them, or say why under 'unknown'")
+        return self
+
+    def require_pharmacology(self) -> None:
+        """Refuse an entity of which no action is on record.
+
+        Raises
+        ------
+        NoPharmacologyError
+            With the reason and the substitution that documents made.
+        """
+        if self.no_pharmacology is None:
+            return
+        do = "name the compound that is meant"
+        if self.substitution is not None:
+            do = f"{self.substitution.text} If that is what you mean, ask for {self.substitution.text_is_about!r}"
+        raise NoPharmacologyError(
+            f"No pharmacology on record for {self.name}",
+            where=f"compound {self.id}",
+            why=self.no_pharmacology,
+            do=do,
+        )
+
+    def sources(self) -> set[str]:
+        """Return the keys of every work and source document that this document cites."""
+        found: set[str] = set(self.identity_sources.values()) | set(self.named_in)
+
+        def walk(value: Any) -> None:
+            if isinstance(value, dict):
+                for key, part in value.items():
+                    if key == "source" and part:
+                        found.add(part)
+                    elif key in ("sources", "named_by"):
+                        found.update(part)
+                    else:
+                        walk(part)
+            elif isinstance(value, list | tuple):
+                for part in value:
+                    walk(part)
+
+        walk(self.model_dump(exclude={"identity_sources", "named_in"}))
+        return found
+
+
+def normalise(name: str) -> str:
+    """Return a name without case, spaces, hyphens and signs; Greek letters are spelled out.
+
+    Examples
+    --------
+    >>> normalise("Alpha-GPC") == normalise("α GPC")
+    True
+    """
+    text = name.casefold()
+    for letter, spelled in (("α", "alpha"), ("β", "beta"), ("γ", "gamma"), ("μ", "mu"), ("µ", "mu")):
+        text = text.replace(letter, spelled)
+    return re.sub(r"[\W_]", "", text)
+
+
+@functools.cache
+def compound_ids() -> list[str]:
+    """Return the ids of all compounds, sorted."""
+    return sorted(path.stem for path in DIRECTORY.glob("*.yaml"))
+
+
+@functools.cache
+def bibliography_keys() -> frozenset[str]:
+    """Return the keys of the bibliography."""
+    return frozenset(re.findall(r"^@\w+\{([^,\s]+),", read_text(BIBLIOGRAPHY), flags=re.MULTILINE))
+
+
+def names_in(text: str) -> list[str]:
+    """Return id, name, synonyms and CAS number of a document without reading the rest of it.
+
+    The names of a document stand at its head, before ``kind``: a lookup must not pay for the validation,
+    nor even for the parsing, of every document.
+    """
+    head = yaml.load(text.split("\nkind:", 1)[0], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return [n for n in (head["id"], head["name"], *head.get("synonyms", ()), head.get("cas")) if n]
+
+
+@functools.cache
+def _index() -> tuple[dict[str, str], list[str]]:
+    by_name: dict[str, str] = {}
+    shown: list[str] = []
+    for identifier in compound_ids():
+        names = names_in(read_text(DIRECTORY / f"{identifier}.yaml"))
+        shown += names
+        for name in names:
+            by_name.setdefault(normalise(name), identifier)
+    return by_name, shown
+
+
+def read_compound(path: Path) -> Compound:
+    """Read and check one compound document.
+
+    Raises
+    ------
+    DocumentError
+        A rule of the document is broken, a source key is not in the bibliography, or a compound that it
+        refers to has no document.
+    """
+    source = Source(read_text(path), str(path))
+    compound = source.validate(Compound)
+    if compound.id != path.stem:
+        raise source.error(f"id {compound.id!r} and file name differ", ("id",))
+    missing = compound.sources() - bibliography_keys() - set(SOURCE_DOCUMENTS)
+    if missing:
+        raise DocumentError(
+            f"Source key not in the bibliography: {', '.join(sorted(missing))}",
+            where=str(path),
+            do=f"add it to {BIBLIOGRAPHY.name}, or correct its spelling",
+        )
+    known = set(compound_ids())
+    referred = {*compound.metabolites, *(c.compound for c in compound.constituents)}
+    referred |= {compound.parent} if compound.parent else set()
+    referred |= {compound.substitution.text_is_about} if compound.substitution else set()
+    for other in sorted(referred - known):
+        raise DocumentError(f"Compound {other!r} has no document", where=str(path))
+    return compound
+
+
+@functools.cache
+def _load(identifier: str) -> Compound:
+    return read_compound(DIRECTORY / f"{identifier}.yaml")
+
+
+def find_compound(name: str) -> Compound:
+    """Return the compound with this id, name, synonym or CAS number.
+
+    Case, spaces, hyphens and signs do not matter.
+
+    Raises
+    ------
+    UnknownNameError
+        No such name; carries the nearest ones.
+    DocumentError
+        Its document breaks a rule.
+
+    Examples
+    --------
+    >>> find_compound("72432-10-1").name
+    'Aniracetam'
+    """
+    by_name, shown = _index()
+    identifier = by_name.get(normalise(name))
+    if identifier is None:
+        raise UnknownNameError("compound", name, shown, do="`potentiate compound` lists all names")
+    return _load(identifier)
+
+
+def all_compounds() -> list[Compound]:
+    """Return every compound, sorted by id."""
+    return [_load(identifier) for identifier in compound_ids()]
+
+
+def cautions(compound: Compound, concentration_uM: float) -> list[str]:
+    """Return what to keep in mind when a compound is used at a concentration.
+
+    Parameters
+    ----------
+    compound : Compound
+        The compound.
+    concentration_uM : float
+        Concentration at the site, uM.
+
+    Returns
+    -------
+    list of str
+        One sentence per caution whose threshold is reached, each with the standing of its threshold.
+
+    Raises
+    ------
+    UsageError
+        Negative or non-finite concentration.
+    """
+    if not math.isfinite(concentration_uM) or concentration_uM < 0:
+        raise UsageError(f"Concentration {concentration_uM} uM is not a finite number of zero or more")
+    found = []
+    for caution in compound.cautions:
+        if concentration_uM >= caution.above_uM:
+            basis = ", ".join(caution.sources) if caution.status == "reported" else f"{caution.status}: {caution.reason}"
+            found.append(
+                f"{compound.name} at {show_concentration(concentration_uM)} ({caution.subject}): {caution.text} "
+                f"[from {show_concentration(caution.above_uM)}; {basis}]"
+            )
+    return found
