@@ -5,12 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
-sys.path.insert(0, str(HERE / "_ext"))
 
 import potentiate
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
 
 project = "potentiate"
 author = "The potentiate authors"
