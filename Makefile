@@ -25,7 +25,7 @@ calibrate: $(VENV)/.run ## fit the parameter documents again from the findings d
 	done
 
 lint: $(VENV)/.dev ## ruff
-	$(BIN)/ruff check src tests calibration benchmarks docs $(wildcard examples)
+	$(BIN)/ruff check $(wildcard src tests calibration benchmarks docs examples)
 
 types: $(VENV)/.dev ## pyright on src
 	$(BIN)/pyright
