@@ -1,0 +1,170 @@
+"""Modulator documents -> :class:`potentiate.kinetics.modulator.Modulator` and other actions on a receptor."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ..errors import UsageError
+from ..kinetics.modulator import Modulator, apply_agonist, apply_competitor, apply_modulator
+from ..kinetics.scheme import Scheme
+from ..units import parse, parse_rate
+from .document import LIBRARY, Document, load
+
+PARAMETERS = LIBRARY / "parameters" / "modulators"
+
+
+class NumberDoc(Document):
+    """Where one number comes from."""
+
+    value: str | float | None = None
+    interval: tuple[float, float] | None = None
+    status: Literal["read", "assumed", "calibrated", "unknown"]
+    source: str | None = None
+    reason: str | None = None
+    prior: tuple[float, float] | None = None
+    word: Literal["determined", "one-sided", "not determined"] | None = None
+
+    @model_validator(mode="after")
+    def _sourced(self) -> NumberDoc:
+        if self.status in ("read", "calibrated") and self.source is None:
+            raise ValueError(f"a number that is {self.status} needs a source")
+        if self.status in ("assumed", "unknown") and self.reason is None:
+            raise ValueError(f"a number that is {self.status} needs a reason")
+        return self
+
+
+class VariantDoc(Document):
+    """One complete set of weights; several variants span what the findings leave open."""
+
+    name: str
+    sites: int = Field(ge=1, le=4)
+    weights: dict[Literal["bound", "open", "desensitized", "blocked"], list[float]] = {}
+    split: dict[Literal["bind", "gate", "desensitize", "block", "convert"], float] = {}
+    speed: dict[Literal["rest", "bound", "open", "desensitized", "blocked"], float] = {}
+    reason: str
+
+
+class ModulatorDocument(Document):
+    """How a compound acts on AMPA-receptor schemes."""
+
+    id: str
+    kind: Literal["operator", "competitor", "agonist"]
+    kd: NumberDoc | None = None
+    koff: NumberDoc | None = None
+    affinity: NumberDoc | None = None
+    efficacy: NumberDoc | None = None
+    provenance: dict[str, NumberDoc] = {}
+    variants: list[VariantDoc] = []
+    valid_uM: tuple[float, float] | None = None
+    assumed: list[str] = []
+    calibrated_on: list[str] = []
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """A compound's action on receptors, ready to be applied to any scheme.
+
+    Attributes
+    ----------
+    compound : str
+    kind : {"operator", "competitor", "agonist"}
+    variants : tuple of (name, Modulator); empty unless `kind` is "operator"
+    saturating_only : bool
+        The affinity is unknown: only "saturating" may be asked for.
+    """
+
+    compound: str
+    kind: str
+    document: ModulatorDocument
+    variants: tuple[tuple[str, Modulator], ...] = ()
+    saturating_only: bool = False
+
+    def apply(self, scheme: Scheme, variant: str | None = None) -> Scheme:
+        """Return the scheme with this compound as a further ligand (or as its agonist)."""
+        doc = self.document
+        if self.kind == "operator":
+            return apply_modulator(scheme, self.modulator(variant))
+        if self.kind == "competitor":
+            assert doc.kd is not None and doc.koff is not None
+            return apply_competitor(scheme, self.compound, _uM(doc.kd), _per_ms(doc.koff))
+        assert doc.affinity is not None and doc.efficacy is not None
+        return apply_agonist(scheme, self.compound, float(doc.affinity.value), float(doc.efficacy.value))  # type: ignore[arg-type]
+
+    def modulator(self, variant: str | None = None) -> Modulator:
+        """Return the operator of a variant; the first one is the reference."""
+        names = [name for name, _ in self.variants]
+        if variant is None:
+            return self.variants[0][1]
+        if variant not in names:
+            raise UsageError(f"{self.compound} has no variant {variant!r}", do=f"use one of {', '.join(names)}")
+        return dict(self.variants)[variant]
+
+    def concentration_uM(self, text: str) -> float:
+        """Parse a concentration; "saturating" is a thousand times the affinity.
+
+        Raises
+        ------
+        UsageError
+            A number is asked for while the affinity is unknown.
+        """
+        if text == "saturating":
+            return 1000.0 * (self.modulator().kd_uM if self.kind == "operator" else _uM(self.document.kd))  # type: ignore[arg-type]
+        if self.saturating_only:
+            assert self.document.kd is not None
+            raise UsageError(
+                f"The affinity of {self.compound} is unknown",
+                why=self.document.kd.reason or "",
+                do='ask for the concentration "saturating"',
+            )
+        return parse(text, "concentration")
+
+
+def _uM(number: NumberDoc) -> float:
+    return parse(str(number.value), "concentration") if number.value is not None else 1.0
+
+
+def _per_ms(number: NumberDoc) -> float:
+    return parse_rate(str(number.value))[0]
+
+
+@functools.cache
+def _paths() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(PARAMETERS.glob("*.yaml"))}
+
+
+def modulator_ids() -> list[str]:
+    """Return the ids of all compounds whose action on AMPA-receptor schemes is parameterised."""
+    return list(_paths())
+
+
+@functools.cache
+def find_action(compound: str) -> Action | None:
+    """Return the action of a compound on AMPA-receptor schemes, or None where no parameters exist."""
+    if compound not in _paths():
+        return None
+    doc, source = load(_paths()[compound], ModulatorDocument)
+    variants = []
+    if doc.kind == "operator":
+        if doc.kd is None or doc.koff is None or not doc.variants:
+            raise source.error("An operator needs kd, koff and at least one variant", ("kind",))
+        for i, v in enumerate(doc.variants):
+            try:
+                modulator = Modulator(
+                    compound,
+                    v.sites,
+                    _uM(doc.kd),
+                    _per_ms(doc.koff),
+                    {k: tuple(w) for k, w in v.weights.items()},
+                    dict(v.split),
+                    dict(v.speed),
+                )
+            except Exception as error:
+                raise source.error(str(error).splitlines()[0], ("variants", i)) from None
+            variants.append((v.name, modulator))
+    unknown = doc.kd is not None and doc.kd.status == "unknown"
+    return Action(compound, doc.kind, doc, tuple(variants), unknown)
