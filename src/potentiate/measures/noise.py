@@ -1,0 +1,238 @@
+"""Non-stationary fluctuation analysis: unitary current, number of channels, open probability."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import UsageError
+from .conventions import chosen
+from .observable import Observable, Status, missing
+
+Array = NDArray[np.float64]
+
+#: Largest drift of the peak over the sweeps.
+MAX_DRIFT = 0.10
+
+
+@dataclass(frozen=True)
+class NoiseAnalysis:
+    """Result of a fluctuation analysis.
+
+    Attributes
+    ----------
+    unitary_current : Observable
+        i, pA, signed as the response.
+    channels : Observable
+        N; with peak scaling the mean number of channels open at the peak, not the number present.
+    open_probability : Observable
+        Peak current / (i N); only without scaling.
+    background : Observable
+        Variance of the line at zero current, pA^2.
+    drift : Observable
+        Straight-line change of the peak over the sweeps, relative to the mean.
+    mean_pA, variance_pA2 : (bin,) arrays
+        The binned points.
+    fitted_pA2 : (bin,) array
+        The parabola there.
+    """
+
+    unitary_current: Observable
+    channels: Observable
+    open_probability: Observable
+    background: Observable
+    drift: Observable
+    mean_pA: Array
+    variance_pA2: Array
+    fitted_pA2: Array
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """All of them."""
+        return self.unitary_current, self.channels, self.open_probability, self.background, self.drift
+
+
+def nonstationary_noise(
+    t_ms: ArrayLike,
+    sweeps_pA: ArrayLike,
+    *,
+    convention: str | None = None,
+    window_ms: tuple[float, float] | None = None,
+    baseline_ms: tuple[float, float] | None = None,
+    bins: int = 20,
+    floor: float = 0.0,
+    peak_ms: float = 0.3,
+) -> NoiseAnalysis:
+    """Relate the variance around the mean response to the mean.
+
+    Parameters
+    ----------
+    t_ms : (time,) array
+    sweeps_pA : (sweep, time) array
+        Aligned responses, baseline near 0 or `baseline_ms` given.
+    convention : {"peak-scaled", "unscaled"}, optional
+        "peak-scaled" subtracts the mean scaled to each sweep at the time of the mean's peak (synaptic
+        currents); "unscaled" subtracts the mean itself (repeated jumps on one patch).
+    window_ms : (float, float), optional
+        Default: from the peak of the mean to 15 ms after it or the end of the trace.
+    baseline_ms : (float, float), optional
+        Subtracted per sweep.
+    bins : int
+        Bins of equal amplitude of the mean; empty ones are left out, the others count equally.
+    floor : float
+        Leave out samples where the mean is below this part of its peak.
+    peak_ms : float
+        Width of the mean around the peak that scales a sweep.
+
+    Returns
+    -------
+    NoiseAnalysis
+        Status ``refused`` where the peaks drift by more than 10 % (and by more than two standard errors).
+
+    Raises
+    ------
+    UsageError
+        Shapes differ, fewer than 10 sweeps, or an empty window.
+
+    Notes
+    -----
+    ``variance = i I - I^2 / N + background``, least squares over bins (linear in i, 1/N, background); intervals
+    are the linear 95 % ones, and that of N is one-sided where 1/N may be zero. Neighbouring samples are
+    correlated, so the intervals are too narrow. Sigworth 1980; Traynelis et al. 1993.
+    """
+    form = chosen("nonstationary_noise", convention)
+    t, y = np.asarray(t_ms, dtype=float), np.array(sweeps_pA, dtype=float)
+    if y.ndim != 2 or t.shape != y.shape[1:]:
+        raise UsageError("Not an ensemble", why=f"time {t.shape}, sweeps {y.shape}; wanted (time,) and (sweep, time)")
+    if y.shape[0] < 10:
+        raise UsageError(f"{y.shape[0]} sweeps are too few for a variance", do="give 10 or more")
+    if not np.isfinite(y).all():
+        raise UsageError("A sweep holds NaN or infinity")
+    if baseline_ms is not None:
+        quiet = (t >= baseline_ms[0]) & (t <= baseline_ms[1])
+        if not quiet.any():
+            raise UsageError("The baseline window holds no sample")
+        y -= y[:, quiet].mean(axis=1, keepdims=True)
+    mean = y.mean(axis=0)
+    top = int(np.argmax(np.abs(mean)))
+    sign = 1 if mean[top] >= 0 else -1
+    around = np.abs(t - t[top]) <= peak_ms / 2
+    heights, mean_height = y[:, around].mean(axis=1), float(mean[around].mean())
+    drift = _drift(heights, form)
+    if drift.status == "refused":
+        return _refused(drift, form)
+    model = np.outer(heights / mean_height, mean) if form == "peak-scaled" else np.broadcast_to(mean, y.shape)
+    variance = ((y - model) ** 2).sum(axis=0) / (y.shape[0] - 1)
+    start, stop = window_ms or (t[top], min(t[top] + 15.0, t[-1]))
+    used = (t >= start) & (t <= stop) & (sign * mean >= floor * sign * mean_height)
+    if used.sum() < 8:
+        raise UsageError(f"The window {start:g} to {stop:g} ms holds {int(used.sum())} samples", do="give 8 or more")
+    x, v = _binned(sign * mean[used], variance[used], bins)
+    return _parabola(x, v, sign, abs(float(mean[top])), drift, form, y.shape[0])
+
+
+def _drift(heights: Array, form: str) -> Observable:
+    order = np.arange(heights.size) / max(heights.size - 1, 1) - 0.5
+    slope = float(order @ heights / (order @ order))
+    average = float(heights.mean())
+    scatter = heights - average - slope * order
+    error = math.sqrt(float(scatter @ scatter) / (heights.size - 2) / float(order @ order))
+    relative = slope / average if average else math.inf
+    if not math.isfinite(relative):
+        return missing("peak_drift", "", "refused", "the mean peak is zero", form)
+    if abs(relative) > MAX_DRIFT and abs(slope) > 2 * error:
+        reason = f"the peak drifts by {relative:+.0%} over the sweeps (limit {MAX_DRIFT:.0%})"
+        return Observable("peak_drift", relative, "", "refused", reason, None, form)
+    return Observable("peak_drift", relative, "", convention=form)
+
+
+def _refused(drift: Observable, form: str) -> NoiseAnalysis:
+    reason = drift.reason or ""
+    made = [missing(id, unit, "refused", reason, form) for id, unit in
+            (("unitary_current", "pA"), ("channels", ""), ("open_probability", ""), ("background", "pA^2"))]  # fmt: skip
+    empty = np.empty(0)
+    return NoiseAnalysis(*made, drift, empty, empty, empty)
+
+
+def _binned(x: Array, v: Array, bins: int) -> tuple[Array, Array]:
+    edges = np.linspace(x.min(), x.max(), bins + 1)
+    which = np.clip(np.digitize(x, edges) - 1, 0, bins - 1)
+    count = np.bincount(which, minlength=bins)
+    full = count > 0
+    means = np.bincount(which, x, bins)[full] / count[full]
+    return means, np.bincount(which, v, bins)[full] / count[full]
+
+
+def _parabola(
+    x: Array, v: Array, sign: int, peak_pA: float, drift: Observable, form: str, sweeps: int
+) -> NoiseAnalysis:
+    from scipy.special import stdtrit
+
+    matrix = np.column_stack([x, -(x**2), np.ones_like(x)])
+    c = np.linalg.lstsq(matrix, v, rcond=None)[0]
+    fitted = matrix @ c
+    dof = x.size - 3
+    notes = (f"{sweeps} sweeps, {x.size} bins from {x[0]:.3g} to {x[-1]:.3g} pA",)
+    if dof < 1:
+        reason = f"{x.size} bins for 3 parameters"
+        made = [missing(id, unit, "not determined", reason, form) for id, unit in
+                (("unitary_current", "pA"), ("channels", ""), ("open_probability", ""), ("background", "pA^2"))]  # fmt: skip
+        return NoiseAnalysis(*made, drift, sign * x, v, fitted)
+    scatter = float(np.sum((v - fitted) ** 2)) / dof
+    reach = float(stdtrit(dof, 0.975)) * np.sqrt(np.diag(np.linalg.pinv(matrix.T @ matrix)) * scatter)
+    i_ends = sorted((sign * (c[0] - reach[0]), sign * (c[0] + reach[0])))
+    status: Status = "ok" if c[0] > reach[0] else "not determined"
+    reason = None if status == "ok" else "the slope at zero current is not different from zero"
+    unitary = Observable("unitary_current", sign * c[0], "pA", status, reason, (i_ends[0], i_ends[1]), form, notes)
+    background = Observable(
+        "background", c[2], "pA^2", interval=(c[2] - reach[2], c[2] + reach[2]), convention=form, notes=notes
+    )
+    if c[1] <= 0:
+        reason = "the variance does not bend down: open probability too low, or drift"
+        channels = missing("channels", "", "not determined", reason, form)
+        return NoiseAnalysis(
+            unitary, channels, missing("open_probability", "", "not determined", reason, form), background, drift,
+            sign * x, v, fitted,
+        )  # fmt: skip
+    few = 1 / (c[1] + reach[1])
+    many = 1 / (c[1] - reach[1]) if c[1] > reach[1] else None
+    note = ("N counts channels open at the mean peak",) if form == "peak-scaled" else ()
+    channels = Observable(
+        "channels", 1 / c[1], "", "ok" if many else "one-sided", None if many else "1/N may be zero: no upper limit",
+        (few, many), form, note,
+    )  # fmt: skip
+    if form == "peak-scaled":
+        probability = missing("open_probability", "", "not determined", "peak scaling removes it", form)
+    else:
+        probability = open_probability(sign * peak_pA, unitary, channels)
+    return NoiseAnalysis(unitary, channels, probability, background, drift, sign * x, v, fitted)
+
+
+def open_probability(current_pA: float, unitary_current: Observable, channels: Observable) -> Observable:
+    """Return the open probability ``I / (i N)``.
+
+    Parameters
+    ----------
+    current_pA : float
+        Macroscopic current.
+    unitary_current, channels : Observable
+        pA (same sign as the current), and a number.
+
+    Returns
+    -------
+    Observable
+        ``not determined`` where a factor is unknown or the ratio leaves 0 to 1 by more than 5 %.
+    """
+    for factor in (unitary_current, channels):
+        if not factor.known or factor.value == 0:
+            return missing("open_probability", "", "not determined", f"{factor.id}: {factor.reason or 'zero'}")
+    value = current_pA / (unitary_current.value * channels.value)
+    if not -0.05 <= value <= 1.05:
+        return missing("open_probability", "", "not determined", f"I/(iN) = {value:.3g} is no probability")
+    worse = next((o for o in (unitary_current, channels) if not o.ok), None)
+    if worse is not None:
+        return Observable("open_probability", value, "", worse.status, f"{worse.id}: {worse.reason}")
+    return Observable("open_probability", value, "", convention="I / (i N)")
