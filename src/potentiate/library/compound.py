@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import math
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,16 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ..errors import DocumentError, NoPharmacologyError, UnknownNameError, UsageError
 from ..units import show_concentration
+from .compound_terms import (
+    ActionKind,
+    Direction,
+    Evidence,
+    Quantity,
+    Species,
+    Target,
+    cas_is_valid,
+    molar_mass,
+)
 from .document import LIBRARY, Document, Source, read_text
 
 DIRECTORY = LIBRARY / "compounds"
@@ -26,148 +35,7 @@ BIBLIOGRAPHY = LIBRARY / "references.bib"
 #: keys of the four documents whose claims the laboratory answers; they are not in the bibliography
 SOURCE_DOCUMENTS = ("source-000", "source-001", "source-002", "source-003")
 
-#: standard atomic weights (CIAAW 2021, abridged), g/mol
-ATOMIC_WEIGHTS = {
-    "H": 1.008, "C": 12.011, "N": 14.007, "O": 15.999, "F": 18.998, "Na": 22.990, "Mg": 24.305,
-    "P": 30.974, "S": 32.06, "Cl": 35.45, "K": 39.098, "Br": 79.904, "Cd": 112.41, "I": 126.90,
-}  # fmt: skip
-
 IDENTITY = ("cas", "inchikey", "pubchem", "formula", "molar_mass")
-
-
-class Target(StrEnum):
-    """What a compound acts on: receptors, transporters, enzymes, and whole systems where no more is known."""
-
-    AMPA = "AMPA receptor"
-    NMDA = "NMDA receptor"
-    NMDA_GLYCINE = "NMDA receptor glycine site"
-    KAINATE = "kainate receptor"
-    MGLUR_I = "group I mGluR"
-    MGLUR_II = "group II mGluR"
-    MGLUR = "mGluR"
-    GLYCINE = "glycine receptor"
-    GABA_A = "GABA-A receptor"
-    GABA_B = "GABA-B receptor"
-    A1 = "adenosine A1 receptor"
-    A2A = "adenosine A2A receptor"
-    D2 = "dopamine D2/D3 receptors"
-    DOPAMINE = "dopamine receptors"
-    SEROTONIN = "5-HT receptors"
-    NICOTINIC = "nicotinic receptor"
-    MUSCARINIC = "muscarinic receptor"
-    MU = "mu-opioid receptor"
-    DAT = "dopamine transporter"
-    SLC38A1 = "glutamine transporter Slc38a1"
-    AADC = "aromatic L-amino-acid decarboxylase"
-    CYP1A2 = "CYP1A2"
-    CYP3A4 = "CYP3A4"
-    CYP2C9 = "CYP2C9"
-    CYP2C19 = "CYP2C19"
-    PDE = "phosphodiesterases"
-    A2D = "calcium channel alpha2-delta subunit"
-    CAV = "voltage-gated calcium channels"
-    NAV = "voltage-gated sodium channels"
-    KV = "voltage-gated potassium channels"
-    KATP = "ATP-sensitive potassium channel"
-    ALPHA_SECRETASE = "alpha-secretase"
-    CAFFEINE_CLEARANCE = "caffeine clearance"
-    ACETYLCHOLINE_SYSTEM = "acetylcholine system"
-    DOPAMINE_SYSTEM = "dopamine system"
-    SEROTONIN_SYSTEM = "serotonin system"
-    GABA_SYSTEM = "GABA system"
-    GLUTAMATE_SYSTEM = "glutamate system"
-    BDNF = "BDNF"
-    NGF = "NGF"
-    ENERGY = "brain energy metabolism"
-    BLOOD_FLOW = "cerebral blood flow"
-    STRESS = "stress axis"
-    UNKNOWN = "unknown"
-
-
-class ActionKind(StrEnum):
-    """How a compound acts on its target."""
-
-    POSITIVE_MODULATOR = "positive modulator"
-    NEGATIVE_MODULATOR = "negative modulator"
-    COMPETITIVE_ANTAGONIST = "competitive antagonist"
-    NONCOMPETITIVE_ANTAGONIST = "non-competitive antagonist"
-    ANTAGONIST = "antagonist"
-    CHANNEL_BLOCKER = "channel blocker"
-    CHANNEL_OPENER = "channel opener"
-    AGONIST = "agonist"
-    PARTIAL_AGONIST = "partial agonist"
-    CO_AGONIST = "co-agonist"
-    INVERSE_AGONIST = "inverse agonist"
-    REUPTAKE_INHIBITOR = "reuptake inhibitor"
-    TRANSPORT_INHIBITOR = "transport inhibitor"
-    ENZYME_INHIBITOR = "enzyme inhibitor"
-    ENZYME_INDUCER = "enzyme inducer"
-    PRECURSOR = "precursor"
-    LIGAND = "ligand"
-    INDIRECT = "indirect"
-    UNKNOWN = "unknown"
-
-
-#: what the evidence for an action is; `claim`: only one of the four source documents (or a maker) says so
-Evidence = Literal[
-    "structure", "binding", "recombinant", "cells", "slice", "animal", "human", "secondary", "claim", "none"
-]
-Direction = Literal["increase", "decrease", "mixed", "none", "unknown"]
-Quantity = Literal[
-    "Kd", "Ki", "IC50", "EC50", "EC2x", "Bmax", "kon", "koff", "fold", "ratio", "maximum", "threshold", "occupancy",
-    "dose", "Cmax", "Tmax", "AUC", "AUC ratio", "F", "CL", "CL/F", "CL renal", "V", "V/F", "half-life", "half-life ratio",
-    "ka", "tlag", "k12", "k21", "kel", "MRT", "fu", "fraction", "plasma concentration", "brain concentration",
-    "metabolite to parent",
-]  # fmt: skip
-Species = Literal["human", "rat", "mouse", "gerbil", "monkey", "pigeon", "guinea pig", "rabbit"]
-
-
-def cas_is_valid(number: str) -> bool:
-    """Return whether a CAS registry number has its form and the right check digit.
-
-    Examples
-    --------
-    >>> cas_is_valid("58-08-2"), cas_is_valid("58-08-3")
-    (True, False)
-    """
-    match = re.fullmatch(r"(\d{2,7})-(\d{2})-(\d)", number)
-    if match is None:
-        return False
-    digits = match.group(1) + match.group(2)
-    return sum(i * int(d) for i, d in enumerate(reversed(digits), start=1)) % 10 == int(match.group(3))
-
-
-def molar_mass(formula: str) -> float:
-    """Return the molar mass of a formula from the standard atomic weights.
-
-    Parameters
-    ----------
-    formula : str
-        Hill formula without brackets; a charge at its end (``Mg2+`` is written ``Mg+2``) is ignored.
-
-    Returns
-    -------
-    float
-        g/mol.
-
-    Raises
-    ------
-    ValueError
-        Unknown element or unreadable text.
-
-    Examples
-    --------
-    >>> round(molar_mass("C8H10N4O2"), 2)
-    194.19
-    """
-    neutral = re.sub(r"[+-]\d*$", "", formula)
-    parts = re.findall(r"([A-Z][a-z]?)(\d*)", neutral)
-    if "".join(e + n for e, n in parts) != neutral or not parts:
-        raise ValueError(f"cannot read the formula {formula!r}")
-    unknown = [e for e, _ in parts if e not in ATOMIC_WEIGHTS]
-    if unknown:
-        raise ValueError(f"no atomic weight for {', '.join(unknown)} in {formula!r}")
-    return sum(ATOMIC_WEIGHTS[e] * int(n or 1) for e, n in parts)
 
 
 def _cas(value: str) -> str:
@@ -177,7 +45,7 @@ def _cas(value: str) -> str:
 
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Text = Annotated[str, Field(min_length=3)]
+Text = Annotated[str, Field(min_length=2)]
 
 
 class Parameter(Document):
@@ -365,14 +233,18 @@ class Compound(Document):
         if self.formula is not None and self.molar_mass is not None:
             computed = molar_mass(self.formula)
             if abs(computed - self.molar_mass) > 0.02:
-                raise ValueError(f"molar mass {self.molar_mass} is not that of {self.formula} ({computed:.3f})")
+                raise ValueError(
+                    f"molar mass {self.molar_mass} is not that of {self.formula} ({computed:.3f})"
+                )
         return self
 
     @model_validator(mode="after")
     def _acting(self) -> Compound:
         none = self.pharmacology == "none on record"
         if none != (self.no_pharmacology is not None):
-            raise ValueError("'no_pharmacology' gives the reason of 'pharmacology: none on record', and only of it")
+            raise ValueError(
+                "'no_pharmacology' is the reason of 'pharmacology: none on record', and only of it"
+            )
         if none and self.actions:
             raise ValueError("actions are listed although no pharmacology is on record")
         if not none and not self.actions and not self.constituents and "actions" not in self.unknown:
@@ -391,7 +263,8 @@ class Compound(Document):
             return
         do = "name the compound that is meant"
         if self.substitution is not None:
-            do = f"{self.substitution.text} If that is what you mean, ask for {self.substitution.text_is_about!r}"
+            meant = self.substitution.text_is_about
+            do = f"{self.substitution.text} If that is what you mean, ask for {meant!r}"
         raise NoPharmacologyError(
             f"No pharmacology on record for {self.name}",
             where=f"compound {self.id}",
@@ -556,9 +429,11 @@ def cautions(compound: Compound, concentration_uM: float) -> list[str]:
     found = []
     for caution in compound.cautions:
         if concentration_uM >= caution.above_uM:
-            basis = ", ".join(caution.sources) if caution.status == "reported" else f"{caution.status}: {caution.reason}"
+            basis = ", ".join(caution.sources)
+            if caution.status != "reported":
+                basis = f"{caution.status}: {caution.reason}"
             found.append(
-                f"{compound.name} at {show_concentration(concentration_uM)} ({caution.subject}): {caution.text} "
-                f"[from {show_concentration(caution.above_uM)}; {basis}]"
+                f"{compound.name} at {show_concentration(concentration_uM)} ({caution.subject}): "
+                f"{caution.text} [from {show_concentration(caution.above_uM)}; {basis}]"
             )
     return found
