@@ -1,9 +1,10 @@
 """Sampled traces of a Markov chain under piecewise-constant generators: the two-level matrix exponential.
 
-A sweep is cut into *rows* of up to `block` samples under one generator. One small table per generator, ``P^j o``
-built by doubling, turns the state at the head of a row into all its samples with one matrix product; a loop (a
-scan in JAX) carries the state from row to row. The cost is 2 n T for T samples instead of 2 n^2 T for stepping, and
-the result is exact at every sample, whatever the sampling interval.
+A sweep is cut into *rows* of up to `block` samples under one generator. For each generator ``P = exp(Q dt)`` is squared
+again and again; the powers double a table of observables, ``P^j o``, and lead from the head of one row to the next.
+The table turns the state at the head of a row into all its samples with one matrix product; a loop (a scan in JAX)
+carries the state from row to row. The cost is 2 n T for T samples instead of 2 n^2 T for stepping, and the result is
+exact at every sample, whatever the sampling interval.
 
 The plan (which row, which generator, which sample) is plain NumPy and does not depend on rates, so the same plan
 serves NumPy, JAX, gradients, batches and GPUs.
@@ -12,6 +13,7 @@ serves NumPy, JAX, gradients, batches and GPUs.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -22,10 +24,41 @@ from .matrix_exponential import squarings_for, transition_matrix
 
 _EPS = 1e-9  # ms; times closer than this are the same time
 
+#: Samples per row over the square root of the samples per sweep: reading long rows is cheaper than many hops.
+_ROW = 4.0
+
+#: With more pieces than this a sweep is gathered sample by sample.
+_MOST_PIECES = 32
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Rows that are read with tables of the same size.
+
+    Attributes
+    ----------
+    width : int
+        Samples per row, a power of two.
+    generators : int array
+        One table each.
+    rows : tuple of int arrays
+        For each generator, the flat indices (sweep-major) of its rows.
+    squares : int
+        How often P is squared: often enough for the table and for the longest hop.
+    """
+
+    width: int
+    generators: np.ndarray
+    rows: tuple[np.ndarray, ...]
+    squares: int
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
     """Everything about a set of sweeps that does not depend on rates.
+
+    A sweep goes from the head of one row to the next by *hops*: powers ``P^(2^j)`` of the table's generator for whole
+    sample intervals, an exponential of its own for a part of one.
 
     Attributes
     ----------
@@ -34,32 +67,37 @@ class Plan:
     n_samples : int
         Samples per sweep, at 0, dt, 2 dt, ...
     n_generators : int
-    row_generator, row_propagator : int arrays, shape (sweeps, rows)
-        Generator of each row, and the propagator that leads to the next row.
-    propagator_generator, propagator_ms : arrays, shape (propagators,)
-    gather : int array, shape (sweeps, samples)
-        Where each sample lies in the concatenated row outputs.
-    tables : tuple of (generator, length, flat row indices)
-        One table of observables per generator.
+    exponential_generator, exponential_ms : arrays, shape (exponentials,)
+        Matrix exponentials to take: one sample interval for each generator that has a table (in the order of
+        `tables`), then the parts of an interval. None is longer than `dt_ms`.
+    hops : int array, shape (sweeps, hops)
+        Indices into the stack: parts, an identity, then all powers of the first table, of the second, ...
+    row_hop, row_generator : int arrays, shape (sweeps, rows)
+        The hop that leaves from the head of each row, and the generator of the row.
+    tables : tuple of Table
     singles : int array
         Flat indices of rows of one sample under generators that have no longer row (a varying ligand).
+    pieces : tuple of tuples of (output, start, stop)
+        For each sweep, the stretches of the row outputs that make up its samples. There is one output for each
+        generator of each table, then one of all `singles`.
     """
 
     dt_ms: float
     n_samples: int
     n_generators: int
+    exponential_generator: np.ndarray
+    exponential_ms: np.ndarray
+    hops: np.ndarray
+    row_hop: np.ndarray
     row_generator: np.ndarray
-    row_propagator: np.ndarray
-    propagator_generator: np.ndarray
-    propagator_ms: np.ndarray
-    gather: np.ndarray
-    tables: tuple[tuple[int, int, np.ndarray], ...]
+    tables: tuple[Table, ...]
     singles: np.ndarray
+    pieces: tuple[tuple[tuple[int, int, int], ...], ...]
 
-    def squarings(self, exit_rates_per_ms: np.ndarray) -> tuple[int, int]:
-        """Return squarings for (propagators, one sample) given each generator's largest exit rate."""
-        longest = float(np.max(exit_rates_per_ms[self.propagator_generator] * self.propagator_ms, initial=0.0))
-        return squarings_for(longest, 1.0), squarings_for(float(np.max(exit_rates_per_ms)), self.dt_ms)
+    def squarings(self, exit_rates_per_ms: np.ndarray) -> int:
+        """Return the squarings that the exponentials need, given each generator's largest exit rate."""
+        weights = np.asarray(exit_rates_per_ms)[self.exponential_generator] * self.exponential_ms
+        return squarings_for(float(np.max(weights, initial=0.0)), 1.0)
 
 
 def plan_sweeps(sweeps: Sequence[Sequence[tuple[int, float]]], dt_ms: float) -> Plan:
@@ -79,72 +117,123 @@ def plan_sweeps(sweeps: Sequence[Sequence[tuple[int, float]]], dt_ms: float) -> 
     totals = [sum(d for _, d in sweep) for sweep in sweeps]
     if max(totals) - min(totals) > 1e-6:
         raise ValueError("sweeps of one plan must last equally long")
+    if any(d < 0 for sweep in sweeps for _, d in sweep):
+        raise ValueError("a segment has a negative duration")
     n_samples = math.floor(totals[0] / dt_ms + 1e-6) + 1
-    block = 2 ** max(0, round(math.log2(max(1.0, math.sqrt(n_samples)))))
-    propagators: dict[tuple[int, float], int] = {}
-    rows: list[list[tuple[int, int, int, int]]] = []  # generator, first sample, count, propagator
+    block = 2 ** max(0, round(math.log2(_ROW * math.sqrt(n_samples))))
+    sheets: list[list[_Row]] = []
     for sweep in sweeps:
-        out: list[tuple[int, int, int, int]] = []
-
-        def add(generator: int, first: int, count: int, duration: float, out: list = out) -> None:
-            key = (generator, round(duration, 12))
-            out.append((generator, first, count, propagators.setdefault(key, len(propagators))))
-
+        rows: list[_Row] = []
         start, stop = 0.0, 0
         for generator, duration in sweep:
             end = start + duration
             first = math.ceil((start - _EPS) / dt_ms)
             stop = min(math.ceil((end - _EPS) / dt_ms), n_samples)
             if stop <= first:
-                add(generator, 0, 0, duration)
+                rows.append(_row(generator, 0, 0, duration, dt_ms))
             else:
                 if first * dt_ms - start > _EPS:
-                    add(generator, 0, 0, first * dt_ms - start)
+                    rows.append(_row(generator, 0, 0, first * dt_ms - start, dt_ms))
                 for head in range(first, stop, block):
                     count = min(block, stop - head)
-                    reach = head + count
-                    leave = end if reach == stop else reach * dt_ms
-                    add(generator, head, count, leave - head * dt_ms)
+                    leave = end if head + count == stop else (head + count) * dt_ms
+                    rows.append(_row(generator, head, count, leave - head * dt_ms, dt_ms))
             start = end
         if stop < n_samples:
-            add(generator, n_samples - 1, 1, 0.0)  # the sample at the very end
-        rows.append(out)
-    n_rows = max(len(r) for r in rows)
-    hold = propagators.setdefault((0, 0.0), len(propagators))
-    row_generator = np.zeros((len(rows), n_rows), dtype=int)
-    row_propagator = np.full((len(rows), n_rows), hold)
-    by_generator: dict[int, list[tuple[int, int, int, int]]] = {}
-    for s, sweep_rows in enumerate(rows):
-        for r, (generator, first, count, propagator) in enumerate(sweep_rows):
-            row_generator[s, r], row_propagator[s, r] = generator, propagator
-            if count:
-                by_generator.setdefault(generator, []).append((s, r, first, count))
-    gather = np.full((len(rows), n_samples), -1)
-    tables, offset, singles = [], 0, []
-    for generator, members in by_generator.items():
-        length = max(count for *_, count in members)
-        if length == 1:
-            singles.extend(members)
-            continue
-        flat = np.array([s * n_rows + r for s, r, *_ in members])
+            rows.append(_Row(sweep[-1][0], n_samples - 1, 1, 0, 0.0))  # the sample at the very end
+        sheets.append(rows)
+    return _lay_out(sheets, dt_ms, n_samples)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """Samples under one generator, and how far it is to the next row: whole sample intervals, then a part of one."""
+
+    generator: int
+    first: int
+    count: int
+    whole: int
+    part_ms: float
+
+
+def _row(generator: int, first: int, count: int, duration_ms: float, dt_ms: float) -> _Row:
+    whole = math.floor((duration_ms + _EPS) / dt_ms)
+    part_ms = round(duration_ms - whole * dt_ms, 12)
+    if whole == 1 and count <= 1:  # as good as a part
+        whole, part_ms = 0, duration_ms if part_ms > _EPS else dt_ms
+    return _Row(generator, first, count, whole, part_ms if part_ms > _EPS else 0.0)
+
+
+def _lay_out(sheets: list[list[_Row]], dt_ms: float, n_samples: int) -> Plan:
+    """Group rows by the size of their tables; number exponentials, hops and outputs."""
+    longest: dict[int, int] = {}
+    farthest: dict[int, int] = {}
+    for row in (row for rows in sheets for row in rows):
+        longest[row.generator] = max(longest.get(row.generator, 1), row.count)
+        farthest[row.generator] = max(farthest.get(row.generator, 0), row.whole)
+    by_width: dict[int, list[int]] = {}
+    for g, length in longest.items():
+        if length > 1 or farthest[g] > 0:
+            by_width.setdefault(2 ** math.ceil(math.log2(length)), []).append(g)
+    layout = sorted(by_width.items(), reverse=True)
+    tabled = [g for _, generators in layout for g in generators]
+    parts = list(dict.fromkeys((r.generator, r.part_ms) for rows in sheets for r in rows if r.part_ms))
+    part_index = {part: i for i, part in enumerate(parts)}
+
+    squares, power_index, n_stack = [], {}, len(parts) + 1
+    for width, generators in layout:
+        most = max(1, *(farthest[g] for g in generators))
+        squares.append(max(most.bit_length() - 1, round(math.log2(width)) - 1))
+        for j in range(squares[-1] + 1):
+            power_index.update({(g, j): n_stack + i for i, g in enumerate(generators)})
+            n_stack += len(generators)
+
+    n_rows = max(map(len, sheets))
+    hops: list[list[int]] = []
+    row_hop, row_generator = np.zeros((len(sheets), n_rows), dtype=int), np.zeros((len(sheets), n_rows), dtype=int)
+    outputs: dict[int | None, list[tuple[int, int, int, int]]] = {g: [] for g in [*tabled, None]}
+    for s, rows in enumerate(sheets):
+        own: list[int] = []
+        for r, row in enumerate(rows):
+            row_hop[s, r], row_generator[s, r] = len(own), row.generator
+            own += [power_index[row.generator, j] for j in range(row.whole.bit_length()) if row.whole >> j & 1]
+            own += [part_index[row.generator, row.part_ms]] if row.part_ms else []
+            if row.count:
+                outputs[row.generator if longest[row.generator] > 1 else None].append((s, r, row.first, row.count))
+        hops.append(own)
+    n_hops = max(map(len, hops)) + 1  # the last row of a sweep may have nowhere to go: its head must exist
+
+    where = np.empty((len(sheets), n_samples, 2), dtype=int)  # output, place in it
+    widths = {g: width for width, generators in layout for g in generators}
+    for number, (g, members) in enumerate(outputs.items()):
         for i, (s, _, first, count) in enumerate(members):
-            gather[s, first : first + count] = offset + i * length + np.arange(count)
-        tables.append((generator, length, flat))
-        offset += len(members) * length
-    for i, (s, _, first, _) in enumerate(singles):
-        gather[s, first] = offset + i
-    keys = list(propagators)
+            where[s, first : first + count, 0] = number
+            where[s, first : first + count, 1] = i * widths.get(g, 1) + np.arange(count) if g is not None else i
+    flat = {g: np.array([s * n_rows + r for s, r, *_ in members], dtype=int) for g, members in outputs.items()}
     return Plan(
         dt_ms=dt_ms,
         n_samples=n_samples,
-        n_generators=1 + max(g for sweep in sweeps for g, _ in sweep),
+        n_generators=1 + max(longest),
+        exponential_generator=np.array(tabled + [g for g, _ in parts], dtype=int),
+        exponential_ms=np.array([dt_ms] * len(tabled) + [ms for _, ms in parts]),
+        hops=np.array([own + [len(parts)] * (n_hops - len(own)) for own in hops]),
+        row_hop=row_hop,
         row_generator=row_generator,
-        row_propagator=row_propagator,
-        propagator_generator=np.array([g for g, _ in keys]),
-        propagator_ms=np.array([d for _, d in keys]),
-        gather=gather,
-        tables=tuple(tables),
-        singles=np.array([s * n_rows + r for s, r, *_ in singles], dtype=int),
+        tables=tuple(
+            Table(width, np.array(generators), tuple(flat[g] for g in generators), count)
+            for (width, generators), count in zip(layout, squares, strict=True)
+        ),
+        singles=flat[None],
+        pieces=tuple(_stretches(w) for w in where),
+    )
+
+
+def _stretches(where: np.ndarray) -> tuple[tuple[int, int, int], ...]:
+    """Return maximal stretches (output, start, stop) of consecutive places, from (samples, 2)."""
+    cuts = np.flatnonzero((np.diff(where[:, 0]) != 0) | (np.diff(where[:, 1]) != 1)) + 1
+    edges = [0, *cuts.tolist(), len(where)]
+    return tuple(
+        (int(where[a, 0]), int(where[a, 1]), int(where[b - 1, 1]) + 1) for a, b in itertools.pairwise(edges)
     )
 
 
@@ -155,7 +244,7 @@ def sample_sweeps(
     observe: Any,
     *,
     xp: Any = np,
-    squarings: tuple[int, int] | None = None,
+    squarings: int | None = None,
 ) -> tuple[Any, Any]:
     """Return the observables at every sample and the states at the end of the sweeps.
 
@@ -170,7 +259,7 @@ def sample_sweeps(
         What is read from the occupancies, e.g. conductances; may differ between generators (driving force).
     xp : module
         ``numpy`` or ``jax.numpy``.
-    squarings : (int, int), optional
+    squarings : int, optional
         From :meth:`Plan.squarings`; required for JAX.
 
     Returns
@@ -178,54 +267,61 @@ def sample_sweeps(
     trace : array, shape (sweeps, samples, k)
     end : array, shape (sweeps, n)
     """
-    if squarings is None:
-        squarings = plan.squarings(-np.min(np.diagonal(generators, axis1=-2, axis2=-1), axis=-1))
-    n = generators.shape[-1]
-    steps = transition_matrix(
-        generators[plan.propagator_generator], xp.asarray(plan.propagator_ms), xp=xp, squarings=squarings[0]
+    n, k = generators.shape[-1], observe.shape[-1]
+    exponentials = transition_matrix(
+        generators[plan.exponential_generator], plan.exponential_ms, xp=xp, squarings=squarings
     )
-    heads, end = _walk(plan, steps, start, xp)  # heads: (sweeps, rows, n)
-    heads = heads.reshape(-1, n)
-    if observe.ndim == 2:
-        observe = xp.broadcast_to(observe, (plan.n_generators, *observe.shape))
-    k = observe.shape[-1]
-    pieces = []
-    if plan.tables:
-        which = [generator for generator, _, _ in plan.tables]
-        powers = transition_matrix(generators[np.array(which)], plan.dt_ms, xp=xp, squarings=squarings[1])
-        for i, (generator, length, flat) in enumerate(plan.tables):
-            table, power = observe[generator], powers[i]
-            width = 1
-            while width < length:
-                table = xp.concatenate([table, power @ table], axis=1)
-                width *= 2
-                if width < length:
-                    power = power @ power
-            pieces.append((heads[flat] @ table[:, : length * k]).reshape(-1, k))
+    powers, first = [], 0
+    for table in plan.tables:
+        squares = [exponentials[first : first + len(table.generators)]]
+        for _ in range(table.squares):
+            squares.append(squares[-1] @ squares[-1])
+        powers.append(squares)
+        first += len(table.generators)
+    stack = xp.concatenate([exponentials[first:], xp.eye(n)[None], *itertools.chain(*powers)])
+    states = _walk(stack, plan.hops, start, xp)
+    heads = states[np.arange(len(plan.hops))[:, None], plan.row_hop].reshape(-1, n)
+    observe = observe + xp.zeros((plan.n_generators, 1, 1))
+    outputs = []
+    for table, squares in zip(plan.tables, powers, strict=True):
+        read = observe[table.generators]
+        for power in squares[: round(math.log2(table.width))]:
+            read = xp.concatenate([read, power @ read], axis=-1)
+        outputs += [(heads[flat] @ read[i]).reshape(-1) for i, flat in enumerate(table.rows)]
     if len(plan.singles):
-        which = plan.row_generator.reshape(-1)[plan.singles]
-        pieces.append(xp.einsum("rn,rnk->rk", heads[plan.singles], observe[which]))
-    return xp.concatenate(pieces)[plan.gather], end
+        at = plan.row_generator.reshape(-1)[plan.singles]
+        outputs.append(xp.einsum("rn,rnk->rk", heads[plan.singles], observe[at]).reshape(-1))
+    return _in_order(plan, outputs, k, xp), states[:, -1]
 
 
-def _walk(plan: Plan, steps: Any, start: Any, xp: Any) -> tuple[Any, Any]:
-    """Carry the states from row to row; return the heads of all rows and the last states."""
+def _walk(stack: Any, hops: np.ndarray, start: Any, xp: Any) -> Any:
+    """Carry the states along the hops, (sweeps, hops + 1, n)."""
     if xp is np:
-        heads = np.empty((*plan.row_propagator.shape, start.shape[-1]))
-        end = np.empty_like(start, dtype=float)
+        states = np.empty((len(hops), hops.shape[1] + 1, start.shape[-1]))
         for s, p in enumerate(start):
-            for r, propagator in enumerate(plan.row_propagator[s]):
-                heads[s, r] = p
-                p = p @ steps[propagator]
-            end[s] = p
-        return heads, end
+            states[s, 0] = p
+            for h, hop in enumerate(hops[s].tolist(), start=1):
+                states[s, h] = p = p.dot(stack[hop])
+        return states
     from jax import lax
 
-    def step(p: Any, propagators: Any) -> tuple[Any, Any]:
-        return xp.einsum("sn,snm->sm", p, steps[propagators]), p
+    def step(p: Any, hop: Any) -> tuple[Any, Any]:
+        p = xp.einsum("sn,snm->sm", p, stack[hop])
+        return p, p
 
-    end, heads = lax.scan(step, start, xp.asarray(plan.row_propagator.T))
-    return xp.swapaxes(heads, 0, 1), end
+    _, states = lax.scan(step, start, xp.asarray(hops.T))
+    return xp.swapaxes(xp.concatenate([start[None], states]), 0, 1)
+
+
+def _in_order(plan: Plan, outputs: list[Any], k: int, xp: Any) -> Any:
+    """Return flat outputs as (sweeps, samples, k)."""
+    if sum(map(len, plan.pieces)) > _MOST_PIECES * len(plan.pieces):
+        offsets = np.cumsum([0, *(len(output) // k for output in outputs)])
+        where = [offsets[o] + np.arange(a, b) for sweep in plan.pieces for o, a, b in sweep]
+        trace = xp.take(xp.concatenate(outputs).reshape(-1, k), np.concatenate(where), axis=0)
+    else:
+        trace = xp.concatenate([outputs[o][a * k : b * k] for sweep in plan.pieces for o, a, b in sweep])
+    return trace.reshape(len(plan.pieces), plan.n_samples, k)
 
 
 # Commutator-free Magnus integrator of order four with two Gauss points: exponentials of two averaged generators, each
