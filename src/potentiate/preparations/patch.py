@@ -164,7 +164,14 @@ class Patch:
         """Return the probability of any conducting state at every sample, shape (samples,)."""
         return self.occupancy(protocol, bath) @ (np.array(self.scheme.conductance) > 0)
 
-    def _q(self, ligands: Mapping[str, float]) -> np.ndarray:
+    def generator(self, ligands: Mapping[str, float]) -> np.ndarray:
+        """Return the generator in a solution, shape (n, n), 1/ms.
+
+        Raises
+        ------
+        UsageError
+            A ligand that does not act on the scheme is present.
+        """
         unknown = [n for n, c in ligands.items() if n not in self.scheme.ligands and c > 0]
         if unknown:
             raise UsageError(
@@ -176,7 +183,10 @@ class Patch:
 
     def _start(self, protocol: Protocol, bath: Bath) -> np.ndarray:
         solution = protocol.segments[0].solution
-        ligands = {**protocol.solutions[solution], **bath.in_solution(solution)}
+        return self.rest({**protocol.solutions[solution], **bath.in_solution(solution)})
+
+    def rest(self, ligands: Mapping[str, float]) -> np.ndarray:
+        """Return the equilibrium occupancy in a solution, shape (n,)."""
         try:
             return self.scheme.equilibrium(
                 {n: c for n, c in ligands.items() if n in self.scheme.ligands}, self.voltage_mV, self.temperature_C
@@ -196,7 +206,7 @@ class Patch:
                 key = tuple(sorted(piece.ligands.items()))
                 if key not in found:
                     found[key] = len(generators)
-                    generators.append(self._q(piece.ligands))
+                    generators.append(self.generator(piece.ligands))
                 segments.append((found[key], piece.end_ms - piece.start_ms))
             else:
                 steps = self._follow(piece, protocol.dt_ms)
@@ -231,11 +241,11 @@ class Patch:
         courses = [[piece.course(t) for t in edges[:-1] + node * width] for node in GAUSS_NODES]
         names = [n for n in courses[0][0] if n in self.scheme.ligands]
         if any(rate.occupancy is not None for rate in self.scheme.directed[2]):
-            first, second = (np.stack([self._q(ligands) for ligands in course]) for course in courses)
+            first, second = (np.stack([self.generator(ligands) for ligands in course]) for course in courses)
         else:  # the generator is affine in the ligands
-            self._q(courses[0][0])
-            resting = self._q(dict.fromkeys(names, 0.0))
-            slopes = np.stack([self._q({n: float(n == m) for n in names}) - resting for m in names])
+            self.generator(courses[0][0])
+            resting = self.generator(dict.fromkeys(names, 0.0))
+            slopes = np.stack([self.generator({n: float(n == m) for n in names}) - resting for m in names])
             first, second = (
                 resting + np.tensordot([[c[n] for n in names] for c in course], slopes, axes=1)
                 for course in courses
