@@ -25,6 +25,7 @@ extensions = [
     "numpydoc",
     "sphinxcontrib.bibtex",
     "conventions_table",
+    "bibliography_style",
 ]
 exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
