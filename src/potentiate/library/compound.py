@@ -233,18 +233,14 @@ class Compound(Document):
         if self.formula is not None and self.molar_mass is not None:
             computed = molar_mass(self.formula)
             if abs(computed - self.molar_mass) > 0.02:
-                raise ValueError(
-                    f"molar mass {self.molar_mass} is not that of {self.formula} ({computed:.3f})"
-                )
+                raise ValueError(f"molar mass {self.molar_mass}, but {self.formula} has {computed:.3f}")
         return self
 
     @model_validator(mode="after")
     def _acting(self) -> Compound:
         none = self.pharmacology == "none on record"
         if none != (self.no_pharmacology is not None):
-            raise ValueError(
-                "'no_pharmacology' is the reason of 'pharmacology: none on record', and only of it"
-            )
+            raise ValueError("'no_pharmacology' goes with 'pharmacology: none on record', and only with it")
         if none and self.actions:
             raise ValueError("actions are listed although no pharmacology is on record")
         if not none and not self.actions and not self.constituents and "actions" not in self.unknown:
@@ -325,7 +321,8 @@ def names_in(text: str) -> list[str]:
     The names of a document stand at its head, before ``kind``: a lookup must not pay for the validation,
     nor even for the parsing, of every document.
     """
-    head = yaml.load(text.split("\nkind:", 1)[0], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    head = yaml.load(text.split("\nkind:", 1)[0], Loader=loader)  # noqa: S506 - a safe loader
     return [n for n in (head["id"], head["name"], *head.get("synonyms", ()), head.get("cas")) if n]
 
 
@@ -395,7 +392,7 @@ def find_compound(name: str) -> Compound:
     by_name, shown = _index()
     identifier = by_name.get(normalise(name))
     if identifier is None:
-        raise UnknownNameError("compound", name, shown, do="`potentiate compound` lists all names")
+        raise UnknownNameError("compound", name, shown, do="give an id, a name or a CAS number of the library")
     return _load(identifier)
 
 
