@@ -34,7 +34,7 @@ layers: $(VENV)/.dev ## who may import whom (import-linter)
 	$(BIN)/lint-imports --no-logo
 
 docs: $(VENV)/.docs ## HTML documentation in docs/_build/html; warnings are errors
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 wheel-test: $(VENV)/.dev ## build the wheel, install it in an empty environment, run it there
