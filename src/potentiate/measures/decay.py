@@ -300,8 +300,8 @@ def desensitization(
     steady : Observable
         SS/peak, from :func:`potentiate.measures.steady_state_ratio`.
     convention : {"1/e", "fit"}, optional
-        Time from the peak to 1/e of (peak - steady), or one exponential on a free pedestal from 95 % of the
-        peak to the end of the pulse.
+        Time from the peak to 1/e of (peak - steady), or one exponential on a free pedestal from the peak to the
+        end of the pulse. Both count from the peak.
 
     Returns
     -------
@@ -313,7 +313,8 @@ def desensitization(
     if not at.amplitude.ok:
         return missing("tau_des", "ms", "no response", at.amplitude.reason or "no response", name)
     if name == "fit":
-        tau = decay(t, y, at, convention="mono", pedestal=True, stop_ms=pulse_end_ms).tau
+        fitted = decay(t, y, at, convention="mono", pedestal=True, from_fraction=1.0, stop_ms=pulse_end_ms)
+        tau = fitted.tau
         return Observable("tau_des", tau.value, "ms", tau.status, tau.reason, None, name, tau.notes)
     if not steady.known:
         return missing("tau_des", "ms", "not determined", f"no steady level: {steady.reason}", name)

@@ -67,7 +67,7 @@ def measure_jump(
     average_ms: float = 0.0,
     desensitization_convention: str | None = "fit",
     off_form: str = "mono",
-    off_fraction: float = 0.8,
+    off_fraction: float = 0.6,
 ) -> Jump:
     """Measure the response to one application of agonist.
 

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 #: Largest drift of the peak over the sweeps.
 MAX_DRIFT = 0.10
+_QUANTITIES = (("unitary_current", "pA"), ("channels", ""), ("open_probability", ""), ("background", "pA^2"))
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,7 @@ def _drift(heights: Array, form: str) -> Observable:
 
 def _refused(drift: Observable, form: str) -> NoiseAnalysis:
     reason = drift.reason or ""
-    made = [missing(id, unit, "refused", reason, form) for id, unit in
-            (("unitary_current", "pA"), ("channels", ""), ("open_probability", ""), ("background", "pA^2"))]  # fmt: skip
+    made = [missing(id, unit, "refused", reason, form) for id, unit in _QUANTITIES]
     empty = np.empty(0)
     return NoiseAnalysis(*made, drift, empty, empty, empty)
 
@@ -178,8 +178,7 @@ def _parabola(
     notes = (f"{sweeps} sweeps, {x.size} bins from {x[0]:.3g} to {x[-1]:.3g} pA",)
     if dof < 1:
         reason = f"{x.size} bins for 3 parameters"
-        made = [missing(id, unit, "not determined", reason, form) for id, unit in
-                (("unitary_current", "pA"), ("channels", ""), ("open_probability", ""), ("background", "pA^2"))]  # fmt: skip
+        made = [missing(id, unit, "not determined", reason, form) for id, unit in _QUANTITIES]
         return NoiseAnalysis(*made, drift, sign * x, v, fitted)
     scatter = float(np.sum((v - fitted) ** 2)) / dof
     reach = float(stdtrit(dof, 0.975)) * np.sqrt(np.diag(np.linalg.pinv(matrix.T @ matrix)) * scatter)

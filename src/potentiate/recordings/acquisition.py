@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +37,7 @@ class _Raw:
     starts_s: tuple[float, ...]
     protocol: str
     reader: str
+    warnings: tuple[str, ...] = ()
 
 
 def read_abf(path: Path, *, reader: Reader = "both", unit: Units = None, yes: bool = False) -> Recording:
@@ -48,7 +51,7 @@ def read_abf(path: Path, *, reader: Reader = "both", unit: Units = None, yes: bo
     unit : str or mapping, optional
         True unit instead of the header's: of the only channel, or {channel name or number: unit}.
     yes : bool
-        Accept an implausible scale.
+        Accept an implausible scale, or metadata that end early.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def read_neo(path: Path, io: str, *, unit: Units = None, yes: bool = False) -> R
 def _library(name: str, path: Path, call: Callable[[], _Raw]) -> _Raw:
     """Run a reader of a library; whatever it raises on a damaged file becomes a RecordingError."""
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), _log_of(name) as said:
             warnings.simplefilter("ignore")
             raw = call()
     except RecordingError:
@@ -96,7 +99,27 @@ def _library(name: str, path: Path, call: Callable[[], _Raw]) -> _Raw:
         raise RecordingError("Recording is empty", where=path.name, why=f"{name} finds no samples")
     if not np.isfinite(raw.data).any():
         raise RecordingError("File is damaged", where=path.name, why=f"{name} finds no finite sample")
-    return raw
+    return replace(raw, warnings=tuple(said))
+
+
+@contextlib.contextmanager
+def _log_of(name: str) -> Iterator[list[str]]:
+    """Collect what a library logs instead of letting it print."""
+    said: list[str] = []
+
+    class _Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    logger, handler = logging.getLogger(name), _Collector(logging.WARNING)
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
 
 
 def _same_length(sweeps: list[Array], where: str) -> Array:
@@ -201,16 +224,21 @@ def _told_units(raw: _Raw, unit: Units, where: str) -> dict[int, str]:
     for which, text in unit.items():
         hits = [k for k, name in enumerate(raw.names) if which in (k, name)]
         if len(hits) != 1:
-            raise UsageError(
-                f"{len(hits)} channels match {which!r}", where=where, do="give the number of one"
-            )
+            raise UsageError(f"{len(hits)} channels match {which!r}", where=where, do="give the number of one")
         told[hits[0]] = plain_unit(text)
     return told
 
 
 def _recording(path: Path, raw: _Raw, unit: Units, yes: bool, readers: str, protocol: str) -> Recording:
     data = np.empty(raw.data.shape)
-    channels, notes = [], []
+    channels, notes = [], [f"{raw.reader} warns: {text}" for text in raw.warnings]
+    if not yes and any("end of file" in text.lower() for text in raw.warnings):
+        raise RecordingError(
+            "File is truncated or damaged",
+            where=path.name,
+            why=notes[0],
+            do="copy it again from the acquisition computer, or accept what is left (yes=True, --yes)",
+        )
     told = _told_units(raw, unit, path.name)
     for k, (name, found) in enumerate(zip(raw.names, raw.units, strict=True)):
         stated = told.get(k, found)

@@ -49,9 +49,7 @@ def read_delimited(path: Path, *, unit: str | None = None) -> Recording:
         raise RecordingError("Not a text file", where=where, why="it contains zero bytes")
     lines = text.splitlines()
     label = next((m.group(1) for line in lines[:20] if (m := _LABEL.match(line))), "data")
-    body = [
-        (number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")
-    ]
+    body = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     if not body:
         raise RecordingError("File is empty", where=where, do="first row: time (ms), I (pA)")
     header = body[0][1]
@@ -96,12 +94,8 @@ def _channels(columns: Sequence[tuple[str, str]], values: Array) -> tuple[Array,
     insides = [inside(unit)[0] for _, unit in columns]
     if len(set(insides)) == 1:
         name = re.sub(r"[\s_]*\d+$", "", columns[0][0]) or columns[0][0] or "I"
-        return scaled[None], (
-            Channel(name if len(columns) > 1 else columns[0][0], insides[0], columns[0][1]),
-        )
-    groups = {
-        unit: [k for k, other in enumerate(insides) if other == unit] for unit in dict.fromkeys(insides)
-    }
+        return scaled[None], (Channel(name if len(columns) > 1 else columns[0][0], insides[0], columns[0][1]),)
+    groups = {unit: [k for k, other in enumerate(insides) if other == unit] for unit in dict.fromkeys(insides)}
     sizes = {len(rows) for rows in groups.values()}
     if len(sizes) == 1:
         channels = [Channel(columns[rows[0]][0], unit, columns[rows[0]][1]) for unit, rows in groups.items()]
@@ -229,8 +223,7 @@ def write_csv(recording: Recording, path: str | Path, *, delimiter: str = ",") -
     for channel in recording.channels:
         name = re.sub(r"[\s(),;\[\]\"#]+", " ", channel.name).strip() or "I"
         titles += [
-            f"{name} {k + 1} ({channel.unit})" if sweeps > 1 else f"{name} ({channel.unit})"
-            for k in range(sweeps)
+            f"{name} {k + 1} ({channel.unit})" if sweeps > 1 else f"{name} ({channel.unit})" for k in range(sweeps)
         ]
     table = np.column_stack([recording.time_ms, recording.data.reshape(-1, recording.time_ms.size).T])
     temporary = path.with_name(f".{path.name}.part")
@@ -241,9 +234,7 @@ def write_csv(recording: Recording, path: str | Path, *, delimiter: str = ",") -
             np.savetxt(out, table, fmt="%.17g", delimiter=delimiter)
         os.replace(temporary, path)
     except OSError as error:
-        raise RecordingError(
-            "Cannot write the recording", where=path.name, why=error.strerror or ""
-        ) from None
+        raise RecordingError("Cannot write the recording", where=path.name, why=error.strerror or "") from None
     finally:
         temporary.unlink(missing_ok=True)
     return path

@@ -34,15 +34,11 @@ def save(recording: Recording, path: str | Path) -> Path:
         The folder cannot be written.
     """
     path = Path(path)
-    dataset = recording.dataset.assign_attrs(
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    )
+    dataset = recording.dataset.assign_attrs(created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
-        raise RecordingError(
-            "Cannot write the recording", where=path.name, why=error.strerror or ""
-        ) from None
+        raise RecordingError("Cannot write the recording", where=path.name, why=error.strerror or "") from None
     os.close(handle)
     try:
         dataset.to_netcdf(temporary, engine="scipy", format="NETCDF3_64BIT")
@@ -70,8 +66,7 @@ def load(path: str | Path) -> Recording:
         numbers = sorted(int(name.removeprefix("channel_")) for name in map(str, dataset.data_vars))
         variables = [dataset[f"channel_{number}"] for number in numbers]
         channels = [
-            Channel(str(v.attrs["long_name"]), str(v.attrs["units"]), str(v.attrs["file_units"]))
-            for v in variables
+            Channel(str(v.attrs["long_name"]), str(v.attrs["units"]), str(v.attrs["file_units"])) for v in variables
         ]
         metadata = {
             str(name).removeprefix("sweep_"): coord.values

@@ -63,7 +63,7 @@ def read(
     reader : {"both", "neo", "pyabf"}
         For ABF only. "both" compares the two.
     yes : bool
-        Accept a scale that no amplifier can have recorded.
+        Accept a scale that no amplifier can have recorded, or a file whose metadata end early.
     max_bytes : int
         Size limit.
 

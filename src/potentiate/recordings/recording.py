@@ -69,13 +69,9 @@ class Recording:
         if 0 in data.shape:
             raise RecordingError("Recording is empty", why=f"data have shape {data.shape}")
         if not np.isfinite(time).all() or (time.size > 1 and not (np.diff(time) > 0).all()):
-            raise RecordingError(
-                "Time does not increase", why="a time is repeated, goes back or is not finite"
-            )
+            raise RecordingError("Time does not increase", why="a time is repeated, goes back or is not finite")
         if len(self.channels) != data.shape[0]:
-            raise RecordingError(
-                "Shapes disagree", why=f"{len(self.channels)} channels for {data.shape[0]} rows"
-            )
+            raise RecordingError("Shapes disagree", why=f"{len(self.channels)} channels for {data.shape[0]} rows")
         metadata = {}
         for name, values in dict(self.sweep_metadata).items():
             metadata[name] = np.array(values)
@@ -231,11 +227,7 @@ class Recording:
             "sweep": ("sweep", np.arange(self.data.shape[1], dtype=np.int32)),
         }
         for name, column in self.sweep_metadata.items():
-            kept = (
-                column
-                if column.dtype.kind == "f"
-                else column.astype(float if column.dtype.kind in "iu" else str)
-            )
+            kept = column if column.dtype.kind == "f" else column.astype(float if column.dtype.kind in "iu" else str)
             coords[f"sweep_{name}"] = ("sweep", kept)
         attrs = {
             "title": "potentiate recording",
