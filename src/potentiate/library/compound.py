@@ -392,7 +392,7 @@ def find_compound(name: str) -> Compound:
     by_name, shown = _index()
     identifier = by_name.get(normalise(name))
     if identifier is None:
-        raise UnknownNameError("compound", name, shown, do="give an id, a name or a CAS number of the library")
+        raise UnknownNameError("compound", name, shown, do="give an id, a name or a CAS number it knows")
     return _load(identifier)
 
 
