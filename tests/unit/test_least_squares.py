@@ -97,7 +97,6 @@ def test_words():
     assert both.word == "not determined"
 
 
-@pytest.mark.slow
 def test_profile_intervals_cover_the_truth():
     inside = 0
     for seed in range(100):

@@ -67,7 +67,7 @@ def _check_version_1(head: bytes, size: int, where: str) -> None:
         ("tag", tag_block, tags, 64),
         ("synch array", synch_block, synchs, 8),
     ):
-        if count < 0 or block < 0 or (block > 0 and block * 512 + count * bytes_each > size):
+        if count < 0 or block < 0 or block * 512 + count * bytes_each > size:
             raise _damaged(where, f"the {name} section ends beyond the {size} bytes of the file")
 
 
@@ -77,10 +77,8 @@ def _check_version_2(head: bytes, size: int, where: str) -> None:
     for k, name in enumerate(_SECTIONS_2):
         block, each, count = struct.unpack_from("<IIq", head, 76 + 16 * k)
         sections[name] = (block, each, count)
-        if block == 0:
-            continue
         # the strings section states the size of the longest string and the number of strings
-        length = max(each, count) if name == "strings" else each * count
+        length = max(each, count) if name == "strings" else max(each, 1) * count
         if count < 0 or block * 512 + length > size:
             raise _damaged(where, f"the {name} section ends beyond the {size} bytes of the file")
     if sections["data"][2] <= 0 or sections["data"][0] == 0:
