@@ -28,11 +28,15 @@ class SourceDoc(Document):
 
 
 class ReadDoc(Document):
-    """Where and as what the number was read."""
+    """Where and as what the number was read.
+
+    `verbatim` is false where the curator's reading note is at hand, but not the words of the page.
+    """
 
     at: str
     quote: str
     secondary: bool = False
+    verbatim: bool = True
 
     @model_validator(mode="after")
     def _short(self) -> ReadDoc:
@@ -59,6 +63,8 @@ class EffectDoc(Document):
             raise ValueError("a finding of kind 'range' needs low <= high")
         if self.kind == "direction" and self.direction not in ("increase", "decrease"):
             raise ValueError("a finding of kind 'direction' needs increase or decrease")
+        if self.kind in ("value", "range") and self.unit is None:
+            raise ValueError("a number needs a unit ('1' for a plain ratio)")
         return self
 
 
@@ -81,75 +87,128 @@ class ToleranceDoc(Document):
     def _complete(self) -> ToleranceDoc:
         if self.kind in ("factor", "absolute", "z") and (self.value is None or self.value <= 0):
             raise ValueError(f"a tolerance of kind {self.kind!r} needs a positive value")
+        if self.kind == "factor" and self.value is not None and self.value <= 1:
+            raise ValueError("a tolerance factor is larger than 1")
         return self
+
+
+Protocol = Literal[
+    "deactivation",
+    "desensitization",
+    "recovery",
+    "paired_pulses",
+    "slow_application",
+    "steady_state",
+    "agonist_curve",
+    "agonist_free",
+    "wash_out",
+    "block_onset",
+    "synaptic_transient",
+]
+Measure = Literal[
+    "tau_deact",
+    "tau_des",
+    "tau_rec",
+    "steady_state_ratio",
+    "percent_desensitization",
+    "peak",
+    "steady_state",
+    "charge",
+    "decay",
+    "ppr",
+    "ec50",
+    "emax",
+    "open_probability",
+    "tau",
+    "kon",
+    "koff",
+    "drug_ec50",
+    "drug_ic50",
+]
 
 
 class ArmDoc(Document):
     """One arm of an experiment: what is around the receptor, under which protocol, and what is measured.
 
-    `measure` is read on the drug arm and, where `compare` asks for it, on the same arm without drug.
+    `measure` is read on this arm and, where `compare` asks for it, on the same arm without drug. ``tau`` is the
+    63 % time of the change that the protocol causes (``block_onset``, ``wash_out``); ``koff`` is
+    ``1 / tau_off`` and ``kon`` is ``(1 / tau - 1 / tau_off) / concentration``.
     """
 
-    protocol: Literal[
-        "deactivation",
-        "desensitization",
-        "recovery",
-        "paired_pulses",
-        "slow_application",
-        "steady_state",
-        "agonist_curve",
-        "agonist_free",
-        "wash_out",
-        "block_onset",
-        "synaptic_transient",
-    ]
-    measure: Literal[
-        "tau_deact",
-        "tau_des",
-        "tau_rec",
-        "steady_state_ratio",
-        "percent_desensitization",
-        "peak",
-        "steady_state",
-        "charge",
-        "decay",
-        "ppr",
-        "ec50",
-        "emax",
-        "open_probability",
-        "tau",
-        "drug_ec50",
-        "drug_ic50",
-    ]
-    #: for drug_ec50 / drug_ic50: the measure whose concentration dependence is read
-    of: str | None = None
-    agonist: str = "glutamate"
+    protocol: Protocol
+    measure: Measure
+    #: for drug_ec50 / drug_ic50: the measure whose dependence on the drug is read; for ec50 / emax: the response
+    of: Measure | None = None
+    agonist: str = "glutamate"  # or a compound id
     agonist_concentration: str | None = None
     width: str | None = None
     interval: str | None = None
+    rise: str | None = None  # 10-90 % rise of the solution
     drug: str | None = None
     concentration: str | None = None  # "1 mM", or "saturating"
     placement: Literal["both", "agonist", "control"] = "both"
     receptor_variant: str | None = None  # a named variant of the drug's operator, e.g. "flop"
 
+    @model_validator(mode="after")
+    def _complete(self) -> ArmDoc:
+        if self.measure in ("drug_ec50", "drug_ic50"):
+            if self.of is None or self.drug is None or self.concentration is not None:
+                raise ValueError(f"{self.measure} needs `of` and `drug`, and no concentration: it is varied")
+        elif (self.drug is None) != (self.concentration is None):
+            raise ValueError("a drug needs a concentration, and a concentration a drug")
+        return self
+
 
 class ExperimentDoc(Document):
-    """The in-silico experiment, or the reason why none can exist."""
+    """The in-silico experiment.
+
+    `compare` says what one sample is: the measure itself (``value``, in the unit of the effect), drug over
+    control (``ratio``), control over drug (``inverse_ratio``: a rate from a time constant, a leftward shift
+    from an EC50), or ``100 (drug / control - 1)`` (``difference_percent``). Control is the same arm without
+    drug, or `reference`. For findings of kind order, a sample is the so compared `larger_arm` divided by the so
+    compared `arm`.
+    """
 
     preparation: Literal["patch", "membrane"]
     base_scheme: str
+    #: the finding is about the receptor of `base_scheme` only; otherwise the ensemble of schemes is asked
+    specific: bool = False
     arm: ArmDoc
-    compare: Literal["ratio", "value", "difference_percent", "shift"] = "ratio"
-    #: for findings of kind order: the second arm, whose measure must be larger than the first's
+    compare: Literal["ratio", "inverse_ratio", "value", "difference_percent"] = "ratio"
+    reference: ArmDoc | None = None
     larger_arm: ArmDoc | None = None
     tolerance: ToleranceDoc
     assumed: list[str] = []
+
+    @model_validator(mode="after")
+    def _comparable(self) -> ExperimentDoc:
+        arms = [self.arm] if self.larger_arm is None else [self.arm, self.larger_arm]
+        if self.compare == "value":
+            if self.reference is not None:
+                raise ValueError("compare: value uses no reference arm")
+        elif self.reference is None and any(arm.drug is None for arm in arms):
+            raise ValueError(f"compare: {self.compare} needs a drug or a reference arm")
+        if (self.larger_arm is not None) != (self.tolerance.kind == "order"):
+            raise ValueError("an order needs a larger arm, and a larger arm the tolerance kind order")
+        return self
 
 
 class NoExperiment(Document):
     """Why a finding is not simulable (now or ever)."""
 
     none: str
+
+
+#: Kinds of tolerance that a kind of finding can be scored with.
+TOLERANCES = {
+    "value": ("factor", "absolute", "z"),
+    "range": ("factor", "absolute"),
+    "direction": ("sign",),
+    "null": ("factor", "absolute"),
+    "order": ("order",),
+    "structure": (),
+    "constant": (),
+}
 
 
 class Finding(Document):
@@ -166,7 +225,9 @@ class Finding(Document):
     effect: EffectDoc
     uncertainty: UncertaintyDoc
     n: int | None = None
-    design: Literal["in-vitro", "animal", "human-obs", "RCT", "meta-analysis", "review", "vendor", "hypothesis"]
+    design: Literal[
+        "in-vitro", "animal", "human-obs", "RCT", "meta-analysis", "review", "vendor", "hypothesis"
+    ]
     funding: str | None = None
     source: SourceDoc
     read: ReadDoc
@@ -175,6 +236,22 @@ class Finding(Document):
     same_lab_as: str | None = None
     caveat: str | None = None
     experiment: Annotated[ExperimentDoc | NoExperiment, Field(union_mode="left_to_right")]
+
+    @model_validator(mode="after")
+    def _scorable(self) -> Finding:
+        if isinstance(self.experiment, NoExperiment):
+            return self
+        kind, tolerance = self.effect.kind, self.experiment.tolerance.kind
+        if tolerance not in TOLERANCES[kind]:
+            allowed = ", ".join(TOLERANCES[kind]) or "no experiment"
+            raise ValueError(f"a finding of kind {kind!r} takes {allowed}, not the tolerance {tolerance!r}")
+        if kind == "null" and self.experiment.compare == "value" and tolerance == "factor":
+            raise ValueError("no factor leads away from zero: a null of a value needs an absolute margin")
+        if tolerance == "z" and (
+            self.uncertainty.value is None or self.uncertainty.type not in ("SD", "SEM", "CI95", "ambiguous")
+        ):
+            raise ValueError("a z score needs an uncertainty with its value")
+        return self
 
 
 @functools.cache
