@@ -25,7 +25,7 @@ from .matrix_exponential import squarings_for, transition_matrix
 _EPS = 1e-9  # ms; times closer than this are the same time
 
 #: Samples per row over the square root of the samples per sweep: reading long rows is cheaper than many hops.
-_ROW = 4.0
+_ROW = 2.0
 
 #: With more pieces than this a sweep is gathered sample by sample.
 _MOST_PIECES = 32
@@ -41,15 +41,15 @@ class Table:
         Samples per row, a power of two.
     generators : int array
         One table each.
-    rows : tuple of int arrays
-        For each generator, the flat indices (sweep-major) of its rows.
+    rows : tuple of int
+        How many rows each generator has.
     squares : int
         How often P is squared: often enough for the table and for the longest hop.
     """
 
     width: int
     generators: np.ndarray
-    rows: tuple[np.ndarray, ...]
+    rows: tuple[int, ...]
     squares: int
 
 
@@ -72,14 +72,16 @@ class Plan:
         `tables`), then the parts of an interval. None is longer than `dt_ms`.
     hops : int array, shape (sweeps, hops)
         Indices into the stack: parts, an identity, then all powers of the first table, of the second, ...
-    row_hop, row_generator : int arrays, shape (sweeps, rows)
-        The hop that leaves from the head of each row, and the generator of the row.
+    heads : int array, shape (rows,)
+        For each row the flat index (sweep-major, one more state than hops) of the state at its head; rows of the first
+        generator of the first table, of the second, ..., then rows of one sample under generators that have no longer
+        row (a varying ligand).
+    single_generator : int array
+        Generators of the latter.
     tables : tuple of Table
-    singles : int array
-        Flat indices of rows of one sample under generators that have no longer row (a varying ligand).
     pieces : tuple of tuples of (output, start, stop)
         For each sweep, the stretches of the row outputs that make up its samples. There is one output for each
-        generator of each table, then one of all `singles`.
+        generator of each table, then one of all single samples.
     """
 
     dt_ms: float
@@ -88,10 +90,9 @@ class Plan:
     exponential_generator: np.ndarray
     exponential_ms: np.ndarray
     hops: np.ndarray
-    row_hop: np.ndarray
-    row_generator: np.ndarray
+    heads: np.ndarray
+    single_generator: np.ndarray
     tables: tuple[Table, ...]
-    singles: np.ndarray
     pieces: tuple[tuple[tuple[int, int, int], ...], ...]
 
     def squarings(self, exit_rates_per_ms: np.ndarray) -> int:
@@ -188,28 +189,25 @@ def _lay_out(sheets: list[list[_Row]], dt_ms: float, n_samples: int) -> Plan:
             power_index.update({(g, j): n_stack + i for i, g in enumerate(generators)})
             n_stack += len(generators)
 
-    n_rows = max(map(len, sheets))
     hops: list[list[int]] = []
-    row_hop, row_generator = np.zeros((len(sheets), n_rows), dtype=int), np.zeros((len(sheets), n_rows), dtype=int)
-    outputs: dict[int | None, list[tuple[int, int, int, int]]] = {g: [] for g in [*tabled, None]}
+    # rows by the generator that reads them (None: single samples): sweep, hops before it, row
+    outputs: dict[int | None, list[tuple[int, int, _Row]]] = {g: [] for g in [*tabled, None]}
     for s, rows in enumerate(sheets):
         own: list[int] = []
-        for r, row in enumerate(rows):
-            row_hop[s, r], row_generator[s, r] = len(own), row.generator
+        for row in rows:
+            if row.count:
+                outputs[row.generator if longest[row.generator] > 1 else None].append((s, len(own), row))
             own += [power_index[row.generator, j] for j in range(row.whole.bit_length()) if row.whole >> j & 1]
             own += [part_index[row.generator, row.part_ms]] if row.part_ms else []
-            if row.count:
-                outputs[row.generator if longest[row.generator] > 1 else None].append((s, r, row.first, row.count))
         hops.append(own)
-    n_hops = max(map(len, hops)) + 1  # the last row of a sweep may have nowhere to go: its head must exist
+    n_hops = max(map(len, hops))
 
     where = np.empty((len(sheets), n_samples, 2), dtype=int)  # output, place in it
     widths = {g: width for width, generators in layout for g in generators}
     for number, (g, members) in enumerate(outputs.items()):
-        for i, (s, _, first, count) in enumerate(members):
-            where[s, first : first + count, 0] = number
-            where[s, first : first + count, 1] = i * widths.get(g, 1) + np.arange(count) if g is not None else i
-    flat = {g: np.array([s * n_rows + r for s, r, *_ in members], dtype=int) for g, members in outputs.items()}
+        for i, (s, _, row) in enumerate(members):
+            where[s, row.first : row.first + row.count, 0] = number
+            where[s, row.first : row.first + row.count, 1] = i * widths.get(g, 1) + np.arange(row.count)
     return Plan(
         dt_ms=dt_ms,
         n_samples=n_samples,
@@ -217,13 +215,12 @@ def _lay_out(sheets: list[list[_Row]], dt_ms: float, n_samples: int) -> Plan:
         exponential_generator=np.array(tabled + [g for g, _ in parts], dtype=int),
         exponential_ms=np.array([dt_ms] * len(tabled) + [ms for _, ms in parts]),
         hops=np.array([own + [len(parts)] * (n_hops - len(own)) for own in hops]),
-        row_hop=row_hop,
-        row_generator=row_generator,
+        heads=np.array([s * (n_hops + 1) + h for m in outputs.values() for s, h, _ in m], dtype=int),
+        single_generator=np.array([row.generator for *_, row in outputs[None]], dtype=int),
         tables=tuple(
-            Table(width, np.array(generators), tuple(flat[g] for g in generators), count)
+            Table(width, np.array(generators), tuple(len(outputs[g]) for g in generators), count)
             for (width, generators), count in zip(layout, squares, strict=True)
         ),
-        singles=flat[None],
         pieces=tuple(_stretches(w) for w in where),
     )
 
@@ -271,27 +268,37 @@ def sample_sweeps(
     exponentials = transition_matrix(
         generators[plan.exponential_generator], plan.exponential_ms, xp=xp, squarings=squarings
     )
-    powers, first = [], 0
-    for table in plan.tables:
-        squares = [exponentials[first : first + len(table.generators)]]
+    *bases, parts = _split(exponentials, [len(table.generators) for table in plan.tables], xp)
+    powers = []
+    for table, base in zip(plan.tables, bases, strict=True):
+        squares = [base]
         for _ in range(table.squares):
             squares.append(squares[-1] @ squares[-1])
         powers.append(squares)
-        first += len(table.generators)
-    stack = xp.concatenate([exponentials[first:], xp.eye(n)[None], *itertools.chain(*powers)])
+    stack = xp.concatenate([parts, xp.eye(n)[None], *itertools.chain(*powers)])
     states = _walk(stack, plan.hops, start, xp)
-    heads = states[np.arange(len(plan.hops))[:, None], plan.row_hop].reshape(-1, n)
+    *heads, singles = _split(states.reshape(-1, n)[plan.heads], [c for t in plan.tables for c in t.rows], xp)
     observe = observe + xp.zeros((plan.n_generators, 1, 1))
     outputs = []
     for table, squares in zip(plan.tables, powers, strict=True):
         read = observe[table.generators]
         for power in squares[: round(math.log2(table.width))]:
             read = xp.concatenate([read, power @ read], axis=-1)
-        outputs += [(heads[flat] @ read[i]).reshape(-1) for i, flat in enumerate(table.rows)]
-    if len(plan.singles):
-        at = plan.row_generator.reshape(-1)[plan.singles]
-        outputs.append(xp.einsum("rn,rnk->rk", heads[plan.singles], observe[at]).reshape(-1))
+        outputs += [(heads[len(outputs) + i] @ read[i]).reshape(-1) for i in range(len(table.rows))]
+    if len(plan.single_generator):
+        outputs.append(xp.einsum("rn,rnk->rk", singles, observe[plan.single_generator]).reshape(-1))
     return _in_order(plan, outputs, k, xp), states[:, -1]
+
+
+def _split(array: Any, sizes: list[int], xp: Any) -> list[Any]:
+    """Split along the first axis into pieces of these sizes and the rest."""
+    sizes = [*sizes, len(array) - sum(sizes)]
+    if xp is not np:
+        from jax import lax
+
+        return lax.split(array, sizes)  # its transpose is one concatenation, not a sum of padded slices
+    edges = [0, *itertools.accumulate(sizes)]
+    return [array[i:j] for i, j in itertools.pairwise(edges)]
 
 
 def _walk(stack: Any, hops: np.ndarray, start: Any, xp: Any) -> Any:
@@ -303,25 +310,59 @@ def _walk(stack: Any, hops: np.ndarray, start: Any, xp: Any) -> Any:
             for h, hop in enumerate(hops[s].tolist(), start=1):
                 states[s, h] = p = p.dot(stack[hop])
         return states
+    return _walk_jax(stack, hops, start)
+
+
+def _walk_jax(stack: Any, hops: np.ndarray, start: Any) -> Any:
+    """Walk as the solution of a block-bidiagonal system, ``x[h + 1] - x[h] P[h] = 0``.
+
+    Its derivative in the stack is then one product over all hops, where that of a scan would add up the whole stack
+    at every hop.
+    """
+    import jax.numpy as jnp
     from jax import lax
 
-    def step(p: Any, hop: Any) -> tuple[Any, Any]:
-        p = xp.einsum("sn,snm->sm", p, stack[hop])
-        return p, p
+    order = jnp.asarray(hops.T)
 
-    _, states = lax.scan(step, start, xp.asarray(hops.T))
-    return xp.swapaxes(xp.concatenate([start[None], states]), 0, 1)
+    def hop_on(x: Any, hop: Any) -> Any:
+        return jnp.einsum("...sn,...snm->...sm", x, stack[hop])
+
+    def residual(x: Any) -> Any:
+        return x - jnp.concatenate([jnp.zeros_like(x[:1]), hop_on(x[:-1], order)])
+
+    def forwards(_: Any, b: Any) -> Any:
+        def step(x: Any, inputs: tuple[Any, Any]) -> tuple[Any, Any]:
+            x = hop_on(x, inputs[0]) + inputs[1]
+            return x, x
+
+        return jnp.concatenate([b[:1], lax.scan(step, b[0], (order, b[1:]))[1]])
+
+    def backwards(_: Any, b: Any) -> Any:
+        def step(x: Any, inputs: tuple[Any, Any]) -> tuple[Any, Any]:
+            x = jnp.einsum("sm,snm->sn", x, stack[inputs[0]]) + inputs[1]
+            return x, x
+
+        return jnp.concatenate([lax.scan(step, b[-1], (order, b[:-1]), reverse=True)[1], b[-1:]])
+
+    b = jnp.concatenate([start[None], jnp.zeros((len(order), *start.shape), start.dtype)])
+    return jnp.swapaxes(lax.custom_linear_solve(residual, b, forwards, backwards), 0, 1)
 
 
 def _in_order(plan: Plan, outputs: list[Any], k: int, xp: Any) -> Any:
     """Return flat outputs as (sweeps, samples, k)."""
+    pieces = []
     if sum(map(len, plan.pieces)) > _MOST_PIECES * len(plan.pieces):
         offsets = np.cumsum([0, *(len(output) // k for output in outputs)])
         where = [offsets[o] + np.arange(a, b) for sweep in plan.pieces for o, a, b in sweep]
-        trace = xp.take(xp.concatenate(outputs).reshape(-1, k), np.concatenate(where), axis=0)
+        pieces.append(xp.take(xp.concatenate(outputs).reshape(-1, k), np.concatenate(where), axis=0).reshape(-1))
     else:
-        trace = xp.concatenate([outputs[o][a * k : b * k] for sweep in plan.pieces for o, a, b in sweep])
-    return trace.reshape(len(plan.pieces), plan.n_samples, k)
+        found = {}
+        for o, output in enumerate(outputs):
+            cuts = sorted({c for sweep in plan.pieces for at, a, b in sweep if at == o for c in (0, a, b)})
+            parts = _split(output, [(b - a) * k for a, b in itertools.pairwise(cuts)], xp)
+            found.update({(o, a): part for a, part in zip(cuts, parts, strict=True)})
+        pieces = [found[o, a] for sweep in plan.pieces for o, a, _ in sweep]
+    return xp.concatenate(pieces).reshape(len(plan.pieces), plan.n_samples, k)
 
 
 # Commutator-free Magnus integrator of order four with two Gauss points: exponentials of two averaged generators, each
