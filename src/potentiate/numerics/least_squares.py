@@ -158,9 +158,7 @@ def levenberg_marquardt(
             return done(iteration - 1)
         augmented = np.vstack([jac[:, free], np.diag(math.sqrt(damping) * scale[free])])
         step = np.zeros(x.size)
-        step[free] = np.linalg.lstsq(augmented, np.concatenate([-r, np.zeros(int(free.sum()))]), rcond=None)[
-            0
-        ]
+        step[free] = np.linalg.lstsq(augmented, np.concatenate([-r, np.zeros(int(free.sum()))]), rcond=None)[0]
         trial = np.clip(x + step, lowest, highest)
         step = trial - x
         small = np.all(np.abs(step) <= tolerance * (np.abs(x) + typical))
@@ -332,11 +330,7 @@ def _profile_end(
         return centre if limit <= 0 else side * math.inf
     error = float(best.standard_errors[index])
     reach = abs(edge - centre)
-    step = (
-        min(max(2 * error, 1e-12 * max(abs(centre), typical[index])), reach)
-        if math.isfinite(error)
-        else reach / 8.0
-    )
+    step = min(max(2 * error, 1e-12 * max(abs(centre), typical[index])), reach) if math.isfinite(error) else reach / 8.0
     inner, inner_root, start, outer = 0.0, 0.0, others, step
     while True:
         delta, at, clipped = rise(centre + side * outer, start)
