@@ -96,9 +96,18 @@ def settle(generator: Any, *, xp: Any = np, doublings: int = 60) -> Any:
     """
     exit_rate = xp.max(-xp.diagonal(generator, axis1=-2, axis2=-1), axis=-1)
     p = transition_matrix(generator, 0.5 / exit_rate, xp=xp, squarings=0)
-    for _ in range(doublings):
+
+    def double(p: Any, _: Any = None) -> tuple[Any, None]:
         p = p @ p
-        p = p / xp.sum(p, axis=-1, keepdims=True)
+        return p / xp.sum(p, axis=-1, keepdims=True), None
+
+    if xp is np:
+        for _ in range(doublings):
+            p, _ = double(p)
+    else:
+        from jax import lax
+
+        p, _ = lax.scan(double, p, length=doublings)
     return xp.mean(p, axis=-2)
 
 
