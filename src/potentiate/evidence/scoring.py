@@ -4,8 +4,8 @@ The distance between model and finding is measured in units of what is allowed (
 below 2 is near, more fails. What is allowed depends on the kind of finding:
 
 value
-    Log ratio of model and published against the log of the tolerance factor; or an absolute difference; or \\|z\\|
-    against its limit. The model is the median of the ensemble.
+    Log ratio of model and published against the log of the tolerance factor; or an absolute difference; or the
+    size of z against its limit. The model is the median of the ensemble.
 range
     Zero inside; outside, the log distance to the nearest edge (factor) or the difference (absolute).
 direction
@@ -18,9 +18,10 @@ order
 structure, constant
     Not simulable.
 
-z scores compare the model, which is one receptor, with the spread of cells (z_cell). A SEM with n becomes a SD;
-without n only the mean can be compared (z_mean). Where the page does not say SD or SEM both readings are taken: it
-passes only if both do, and is near if one does. Percent changes become folds before a logarithm is taken.
+z scores compare the model, which is one receptor, with the spread of cells (z_cell). A SEM with n becomes a
+SD; without n only the mean can be compared (z_mean). Where the page does not say SD or SEM both readings are
+taken: it passes only if both do, and is near if one does. Percent changes become folds before a logarithm is
+taken.
 """
 
 from __future__ import annotations

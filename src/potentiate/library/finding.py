@@ -64,7 +64,7 @@ class EffectDoc(Document):
         if self.kind == "direction" and self.direction not in ("increase", "decrease"):
             raise ValueError("a finding of kind 'direction' needs increase or decrease")
         if self.kind in ("value", "range") and self.unit is None:
-            raise ValueError("a number needs a unit ('1' for a plain ratio)")
+            raise ValueError("a number needs a unit ('ratio' for a plain one)")
         return self
 
 
@@ -130,14 +130,14 @@ Measure = Literal[
 class ArmDoc(Document):
     """One arm of an experiment: what is around the receptor, under which protocol, and what is measured.
 
-    `measure` is read on this arm and, where `compare` asks for it, on the same arm without drug. ``tau`` is the
-    63 % time of the change that the protocol causes (``block_onset``, ``wash_out``); ``koff`` is
+    `measure` is read on this arm and, where `compare` asks for it, on the same arm without drug. ``tau`` is
+    the 63 % time of the change that the protocol causes (``block_onset``, ``wash_out``); ``koff`` is
     ``1 / tau_off`` and ``kon`` is ``(1 / tau - 1 / tau_off) / concentration``.
     """
 
     protocol: Protocol
     measure: Measure
-    #: for drug_ec50 / drug_ic50: the measure whose dependence on the drug is read; for ec50 / emax: the response
+    #: the measure whose concentration dependence is read (of the drug, or for ec50 / emax of the agonist)
     of: Measure | None = None
     agonist: str = "glutamate"  # or a compound id
     agonist_concentration: str | None = None
@@ -165,8 +165,8 @@ class ExperimentDoc(Document):
     `compare` says what one sample is: the measure itself (``value``, in the unit of the effect), drug over
     control (``ratio``), control over drug (``inverse_ratio``: a rate from a time constant, a leftward shift
     from an EC50), or ``100 (drug / control - 1)`` (``difference_percent``). Control is the same arm without
-    drug, or `reference`. For findings of kind order, a sample is the so compared `larger_arm` divided by the so
-    compared `arm`.
+    drug, or `reference`. For findings of kind order, a sample is the so compared `larger_arm` divided by the
+    so compared `arm`.
     """
 
     preparation: Literal["patch", "membrane"]
@@ -232,7 +232,10 @@ class Finding(Document):
     source: SourceDoc
     read: ReadDoc
     role: Literal["calibration", "test"]
+    #: findings that pull the other way (symmetric; may name findings of levels not yet in the library)
     tension: list[str] = []
+    #: records of the same measurement (symmetric): together they are one finding
+    same_data_as: list[str] = []
     same_lab_as: str | None = None
     caveat: str | None = None
     experiment: Annotated[ExperimentDoc | NoExperiment, Field(union_mode="left_to_right")]
