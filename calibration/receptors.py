@@ -36,6 +36,9 @@ BASES = ("RH2003_GluA4", "RH2003_GluA1_balanced", "Rodrigues2023")
 FITTED = ("bind_backward", "gate_forward", "gate_backward", "desensitize_forward", "desensitize_backward")
 REACH = math.log(10.0)
 
+#: The factors for rows that have neither EC50 nor deactivation: nothing there speaks of binding and gating.
+DESENSITIZATION_ONLY = ("desensitize_forward", "desensitize_backward")
+
 #: Pull towards the published rates, per unit of log factor, relative to one half-width of a published range.
 PULL = 0.05
 
@@ -135,21 +138,23 @@ def fit(row: documents.RowDoc, base: str) -> tuple[dict[str, float], dict[str, f
             low, high = math.log(limits[0]), math.log(limits[1])
             aims[key] = ((low + high) / 2, max((high - low) / 2, 0.05))
 
+    fitted = FITTED if {"EC50_uM", "tau_deact_ms"} & set(aims) else DESENSITIZATION_ONLY
+
     def factors(x: np.ndarray) -> dict[str, float]:
-        return dict(zip(FITTED, np.exp(x).tolist(), strict=True))
+        return dict(zip(fitted, np.exp(x).tolist(), strict=True))
 
     def residual(x: np.ndarray) -> np.ndarray:
         got = observables(receptor.rescale(scheme, factors(x), base))
         misses = [(math.log(max(got[key], 1e-9)) - middle) / width for key, (middle, width) in aims.items()]
         return np.array([*misses, *(PULL * x)])
 
-    n = len(FITTED)
+    n = len(fitted)
     edge = np.full(n, REACH)
     best = levenberg_marquardt(residual, np.zeros(n), bounds=(-edge, edge), tolerance=1e-5, max_iterations=60)
     if best.status != "ok":
         return {}, {}, [], math.inf
     got = observables(receptor.rescale(scheme, factors(best.x), base))
-    return factors(best.x), got, [f for f, at in zip(FITTED, best.at_bound, strict=True) if at], best.ssr
+    return factors(best.x), got, [f for f, at in zip(fitted, best.at_bound, strict=True) if at], best.ssr
 
 
 def _yaml(value: float) -> str:
@@ -207,6 +212,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only-observables", action="store_true")
+    parser.add_argument("--only", help="composition of the one row to fit")
     chosen = parser.parse_args()
     for scheme, row in write_observables(documents.RECEPTORS / "observables.yaml").items():
         print(scheme, {k: float(f"{v:.3g}") for k, v in row.items()})
@@ -217,7 +223,9 @@ def main() -> None:
     for row in documents.published().rows:
         values = [receptor.published_range(row, key) for key in receptor.OBSERVABLES]
         spliced = all(s.splice for s in receptor.parse_composition(row.composition).subunits)
-        # one or two observables say too little about five factors, even with the pull towards no change
+        # one or two observables say too little even about the factors of desensitization
+        if chosen.only not in (None, row.composition):
+            continue
         if spliced and sum(v is not None for v in values) >= 3 and receptor.resolve(row.composition).missed:
             print(write_rescaling(row, documents.RESCALINGS), flush=True)
 
