@@ -10,6 +10,7 @@ from potentiate.errors import UsageError
 from potentiate.library.scheme import find_scheme
 from potentiate.preparations import membrane as m
 from potentiate.preparations import membrane_question as q
+from potentiate.preparations.membrane_affinity import affinity_gap, scheme_affinity
 from potentiate.preparations.saturation import fit_saturation
 
 LIGAND = np.geomspace(0.5, 300, 12)
@@ -230,8 +231,25 @@ def test_results_are_frozen(verdict):
 def test_affinity_of_a_scheme_is_not_that_of_the_membrane():
     """Kinetic schemes hold glutamate at 0.5 to 10 uM; the membrane holds AMPA at 5 and 52 nM."""
     for name in ("Rodrigues2023", "RH2003_GluA4", "Partin1996", "Jonas1993"):
-        seen = m.scheme_affinity(find_scheme(name))
+        seen = scheme_affinity(find_scheme(name))
         assert 300 < seen.value < 2e4, name
         scheme = find_scheme(name)
         free = np.array(scheme.bound) == 0
         assert scheme.equilibrium({"glutamate": seen.value / 1e3}) @ free == pytest.approx(0.5, abs=1e-3)
+
+
+def test_gap_is_mostly_the_agonist():
+    """Against AMPA's Kd schemes are 9 to 200 times weaker, against glutamate's own IC50 up to 30 times."""
+    half, ampa, glutamate = affinity_gap(find_scheme("RH2003_GluA4"))
+    assert ampa.value == pytest.approx(half.value / 52.0)
+    assert glutamate.value == pytest.approx(half.value / math.sqrt(272 * 373))
+    assert 100 < ampa.value < 200
+    assert 1 < affinity_gap(find_scheme("RH2003_GluA1_balanced"))[2].value < 2
+    unbound = affinity_gap(find_scheme("MilsteinCA1Sim"))
+    assert all(o.known or o.reason for o in unbound)
+
+
+def test_observables_of_the_verdict(verdict):
+    rise, lost = verdict.observables
+    assert rise.value == verdict.largest_reference_rise
+    assert 0 < lost.value < 0.05

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UsageError
-from ..kinetics.scheme import Scheme
 from ..measures.observable import Observable, missing
 from .saturation import SaturationFit, fit_saturation
 
@@ -360,29 +359,6 @@ def with_kon(membrane: Membrane, scale: float) -> Membrane:
             dataclasses.replace(p, kon_per_M_min=p.kon_per_M_min * scale) for p in membrane.populations
         ),
     )
-
-
-def scheme_affinity(scheme: Scheme, *, low_uM: float = 1e-5, high_uM: float = 1e5) -> Observable:
-    """Return the agonist concentration at which half of a scheme's receptors hold agonist at equilibrium.
-
-    The nearest thing that a kinetic scheme has to the affinity seen in a tube, where the agonist stays for an
-    hour and most receptors with agonist are desensitized. For comparison with [3H]AMPA; never to be fitted
-    together with EC50 by one affinity.
-
-    Returns
-    -------
-    Observable
-        nM; at least one agonist bound.
-    """
-    free = np.array(scheme.bound) == 0
-    grid = np.geomspace(low_uM, high_uM, 241)
-    part = np.array([1.0 - scheme.equilibrium({scheme.agonist: c}) @ free for c in grid])
-    if not part[0] < 0.5 < part[-1]:
-        return missing(
-            "half_bound", "nM", "not determined", "half of the receptors is not reached in the range"
-        )
-    at = 10 ** np.interp(0.5, part, np.log10(grid))
-    return Observable("half_bound", float(at) * 1e3, "nM", convention="half of the receptors at equilibrium")
 
 
 def _ligand(ligand_nM: ArrayLike) -> Array:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import UsageError
+from ..measures.observable import Observable, missing
 from . import membrane as m
 from .saturation import fit_saturation
 
@@ -161,6 +162,19 @@ class BmaxVerdict:
     tension: tuple[str, ...] = TENSION
     evidence: tuple[str, ...] = (LOSS_EVIDENCE,)
     assumed: tuple[str, ...] = m.ASSUMED
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """What the verdict rests on, as numbers."""
+        home = [p for p in self.points if p.reference]
+        lost = Observable(
+            "loss_at_reference", max(p.control_loss for p in home), "", convention="low-affinity sites"
+        )
+        if not math.isfinite(self.largest_reference_rise):
+            reason = "no point of the reference keeps Kd within the tolerance"
+            return missing("Bmax_ratio_at_reference", "", "not determined", reason), lost
+        name = "largest with Kd within the tolerance"
+        return Observable("Bmax_ratio_at_reference", self.largest_reference_rise, "", convention=name), lost
 
 
 def least_loss(
