@@ -23,6 +23,11 @@ from .scheme import CLASSES, Edge, Scheme
 DEFAULT_SPLIT = types.MappingProxyType({"bind": 0.0})
 
 
+#: A partial agonist loses desensitization faster than opening (kainate hardly desensitizes AMPA receptors). The power
+#: is assumed: one factor of efficacy for each of four subunits.
+DESENSITIZATION_POWER = 4
+
+
 @dataclasses.dataclass(frozen=True)
 class Modulator:
     """Parameters of an operator on states.
@@ -208,15 +213,16 @@ def apply_agonist(scheme: Scheme, ligand: str, affinity: float, efficacy: float)
     affinity : float
         Binding affinity relative to the scheme's agonist; changes unbinding only.
     efficacy : float
-        Weight of every state that needs cleft closure (open, desensitized), relative to the scheme's agonist; changes
-        closing and resensitization only through the entry rates.
+        Weight of the open class relative to the scheme's agonist; the desensitized class takes its power
+        :data:`DESENSITIZATION_POWER`. Both show in the entry rates.
 
     Notes
     -----
     A stand-in where no rates for the agonist were published: weights act on states, so balance is kept.
     """
     _require_explicit_binding(scheme)
-    weight = {c: (efficacy if c in ("open", "desensitized") else 1.0) for c in CLASSES}
+    weight = dict.fromkeys(CLASSES, 1.0)
+    weight |= {"open": efficacy, "desensitized": efficacy**DESENSITIZATION_POWER}
     edges = []
     for e in scheme.edges:
         gained = scheme.bound[e.target] - scheme.bound[e.source]

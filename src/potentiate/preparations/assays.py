@@ -6,6 +6,7 @@ control solution, and return observables by id.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -189,7 +190,7 @@ def paired_peaks(
     first_ms: float,
     test_ms: float = 10.0,
 ) -> tuple[float, np.ndarray, float]:
-    """Return |peak| of an unconditioned test pulse, of test pulses after intervals, and at the conditioning end, pA.
+    """Return the absolute peak of an unconditioned test pulse, of test pulses after intervals, and at the conditioning end, pA.
 
     Parameters
     ----------
@@ -270,7 +271,7 @@ def agonist_curve(
 def agonist_peaks(
     patch: Patch, concentrations_uM: np.ndarray, bath: Bath, agonist: str, width_ms: float = 50.0
 ) -> np.ndarray:
-    """Return |peak| in pA for each agonist concentration."""
+    """Return the absolute peak in pA for each agonist concentration."""
     start = patch.rest(bath.in_solution("control"))
     drugs = bath.in_solution("agonist")
     generators = np.stack([patch.generator({agonist: float(c), **drugs}) for c in concentrations_uM])
@@ -334,24 +335,19 @@ def slow_current(
     rise_ms : float
         10-90 % rise of the concentration.
     """
-    import dataclasses
-
     slow = dataclasses.replace(patch, rig=Rig(exchange_10_90_ms=rise_ms))
-    dt = min(0.5, rise_ms / 20.0)
     protocol = slow_application(
-        agonist or patch.scheme.agonist, concentration_uM, max(500.0, 10.0 * rise_ms), 5.0 * rise_ms, dt
+        agonist or patch.scheme.agonist,
+        concentration_uM,
+        before_ms=3.0 * rise_ms,
+        width_ms=max(300.0, 10.0 * rise_ms),
+        dt_ms=rise_ms / 20.0,
     )
-    on = max(20.0, 3.0 * rise_ms)
-    segments = (dataclasses.replace(protocol.segments[0], duration_ms=on), *protocol.segments[1:])
-    width = protocol.segments[1].duration_ms
-    protocol = dataclasses.replace(protocol, segments=segments, marks={"on": on, "off": on + width})
     current = np.abs(slow.run(protocol, bath).sweeps[0])
-    t = np.arange(len(current)) * dt
-    inside = t <= on + width
     return {
-        "peak": Observable("peak", float(current[inside].max()), "pA", notes=(f"10-90 % rise {rise_ms:g} ms",)),
-        "steady_state": Observable("steady_state", float(np.interp(on + width - 3 * rise_ms, t, current)), "pA"),
-        "charge": Observable("charge", float(current.sum() * dt), "fC"),
+        "peak": Observable("peak", float(current.max()), "pA", notes=(f"10-90 % rise {rise_ms:g} ms",)),
+        "steady_state": Observable("steady_state", float(current[-1]), "pA"),
+        "charge": Observable("charge", float(np.trapezoid(current, dx=protocol.dt_ms)), "fC"),
     }
 
 

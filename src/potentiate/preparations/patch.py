@@ -22,7 +22,7 @@ from .solution_exchange import Piece, pieces
 UNITARY_PS = 10.0
 
 #: Error allowed in an occupancy where a ligand varies continuously.
-COURSE_TOLERANCE = 1e-8
+COURSE_TOLERANCE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)

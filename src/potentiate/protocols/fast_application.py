@@ -86,19 +86,20 @@ def train(
 def slow_application(
     agonist: str = "glutamate",
     concentration_uM: float = 1_000.0,
-    width_ms: float = 1_000.0,
-    after_ms: float = 200.0,
-    dt_ms: float = 0.5,
+    before_ms: float = 60.0,
+    width_ms: float = 500.0,
+    dt_ms: float = 1.0,
 ) -> Protocol:
-    """Return a slow application (bath, puffer, U-tube); its rise time belongs to the preparation's exchange."""
-    on = 20.0 * max(1.0, dt_ms)
-    segments = (Segment(on), Segment(width_ms, "agonist"), Segment(after_ms))
+    """Return a slow application (bath, puffer, U-tube); its rise time belongs to the preparation's exchange.
+
+    Parameters
+    ----------
+    before_ms : float
+        Must hold the foot of the rise: at least twice the 10-90 % time.
+    """
+    segments = (Segment(before_ms), Segment(width_ms, "agonist"))
     return Protocol(
-        f"slow application of {agonist}",
-        segments,
-        _solutions(agonist, concentration_uM),
-        {"on": on, "off": on + width_ms},
-        dt_ms,
+        f"slow application of {agonist}", segments, _solutions(agonist, concentration_uM), {"on": before_ms}, dt_ms
     )
 
 
