@@ -26,11 +26,10 @@ FIXTURES = [
 def survives(path: Path) -> None:
     try:
         recording = read(path, yes=True)
-    except RecordingError as error:
-        assert str(error)
-    else:
-        assert isinstance(recording, Recording)
-        recording.describe()
+    except RecordingError:
+        return
+    assert isinstance(recording, Recording)
+    recording.describe()
 
 
 def fixtures() -> Path:

@@ -64,7 +64,8 @@ def test_zero_concentration_informs_the_bottom_only():
 
 def test_no_plateau_is_one_sided_and_extrapolation_is_noted():
     c = np.array([1.0, 3, 10, 30])
-    fit = concentration_response(c, hill(c, 0, 1, 300, 1) + [1e-4, -1e-4, 2e-4, -1e-4], convention="3-parameter")
+    y = hill(c, 0, 1, 300, 1) + np.array([1e-4, -1e-4, 2e-4, -1e-4])
+    fit = concentration_response(c, y, convention="3-parameter")
     assert fit.top.status == "one-sided"
     assert fit.ec50.interval[1] is None
     assert any("extrapolated" in note for note in fit.ec50.notes)

@@ -146,7 +146,8 @@ def test_desensitization_and_plateau():
     assert steady_state_ratio(T, y, at, (10, 110), convention="last 5 ms").value == pytest.approx(0.1, rel=1e-6)
     flat = np.where((T >= 10) & (T < 110), -50.0, 0.0)
     at = peak(T, flat)
-    assert "does not desensitize" in desensitization(T, flat, at, 110, steady_state_ratio(T, flat, at, (10, 110))).reason
+    level = steady_state_ratio(T, flat, at, (10, 110))
+    assert "does not desensitize" in desensitization(T, flat, at, 110, level).reason
 
 
 def test_moving_plateau_is_said():

@@ -79,8 +79,8 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "desensitization", "desensitization", "1/e", ("fit",),
-        "time from the peak to 1/e of (peak - steady), or one exponential on a free pedestal between peak and pulse "
-        "end",
+        "time from the peak to 1/e of (peak - steady), or one exponential on a free pedestal from the "
+        "peak to the pulse end",
         "carries 'not steady' where the plateau still moves",
         "facts/kinetics section 0",
     ),

@@ -167,18 +167,20 @@ def _neo_raw(path: Path, io: str) -> _Raw:
 def _pyabf_raw(path: Path) -> _Raw:
     import pyabf
 
-    file: Any = pyabf.ABF(str(path))
-    channels = []
-    for channel in range(file.channelCount):
-        sweeps = []
-        for sweep in range(file.sweepCount):
-            file.setSweep(sweep, channel=channel)
-            sweeps.append(np.array(file.sweepY, dtype=float))
-        channels.append(_same_length(sweeps, path.name))
-    starts = np.arange(file.sweepCount) * float(file.sweepIntervalSec)
+    # not setSweep: it also builds the command waveform, which loops over epochs and opens files that a damaged or
+    # hostile header names
+    file: Any = pyabf.ABF(str(path), loadData=False)
+    with open(path, "rb") as stream:
+        file._loadAndScaleData(stream)
+    sweeps, points = int(file.sweepCount), int(file.sweepPointCount)
+    data = np.asarray(file.data, dtype=float)
+    if sweeps < 1 or points < 1 or data.shape[1] < sweeps * points:
+        raise RecordingError("File is damaged", where=path.name, why=f"pyabf: {sweeps} sweeps of {points} samples")
+    data = data[:, : sweeps * points].reshape(data.shape[0], sweeps, points)
+    starts = np.arange(sweeps) * float(file.sweepIntervalSec)
     protocol = file.protocol if file.protocol not in (None, "None") else ""
     return _Raw(
-        np.stack(channels), tuple(map(str, file.adcNames)), tuple(plain_unit(str(u)) for u in file.adcUnits),
+        data, tuple(map(str, file.adcNames)), tuple(plain_unit(str(u)) for u in file.adcUnits),
         float(file.dataRate), tuple(starts), str(protocol), f"pyabf {pyabf.__version__}",
     )  # fmt: skip
 
@@ -243,7 +245,10 @@ def _recording(path: Path, raw: _Raw, unit: Units, yes: bool, readers: str, prot
     for k, (name, found) in enumerate(zip(raw.names, raw.units, strict=True)):
         stated = told.get(k, found)
         internal, factor = inside(stated)
-        data[k] = raw.data[k] * factor
+        with np.errstate(over="ignore"):
+            data[k] = raw.data[k] * factor
+        if np.isinf(data[k]).any():
+            raise RecordingError("File is damaged", where=path.name, why=f"channel {name!r} holds infinite samples")
         channels.append(Channel(name, internal, stated))
         if stated != found:
             notes.append(f"channel {name!r}: unit {stated} as told, header says {found or 'nothing'}")
