@@ -38,7 +38,7 @@ def scheme_affinity(scheme: Scheme, *, low_uM: float = 1e-5, high_uM: float = 1e
 def affinity_gap(scheme: Scheme, membrane: Membrane = GIBERTI_1991) -> tuple[Observable, ...]:
     """Return how far the equilibrium affinity of a scheme lies from the membrane's.
 
-    Two comparisons: with the Kd of [3H]AMPA at the low-affinity sites, where agonist and method differ; and with
+    Two comparisons: with the Kd of [3H]AMPA at the low-affinity sites, where agonist and method differ; with
     the IC50 of glutamate against [3H]AMPA (its geometric middle), where only the method differs.
 
     Returns
