@@ -4,8 +4,8 @@ The distance between model and finding is measured in units of what is allowed (
 below 2 is near, more fails. What is allowed depends on the kind of finding:
 
 value
-    Log ratio of model and published against the log of the tolerance factor; or an absolute difference; or the
-    size of z against its limit. The model is the median of the ensemble.
+    Log ratio of model and published against the log of the tolerance factor; or an absolute difference; or
+    the size of z against its limit. The model is the median of the ensemble.
 range
     Zero inside; outside, the log distance to the nearest edge (factor) or the difference (absolute).
 direction
