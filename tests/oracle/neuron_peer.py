@@ -9,11 +9,13 @@ import json
 import sys
 
 import numpy as np
-from neuron import h
 
 
 def main() -> None:
     """Simulate the task on standard input."""
+    # not at the top: pytest imports every file, and NEURON's SUNDIALS in the process of Myokit's ends in a crash
+    from neuron import h
+
     task = json.load(sys.stdin)
     if not h.nrn_load_dll(task["library"]):
         sys.exit(f"cannot load {task['library']}")
@@ -23,9 +25,9 @@ def main() -> None:
         setattr(point, name, value)
     h.celsius = 37.0  # must not matter: exported mechanisms do not read it
     if "step_ms" in task:
-        start, occupancy = fixed_steps(task, point)
+        start, occupancy = fixed_steps(h, task, point)
     else:
-        start, occupancy = variable_steps(task, point)
+        start, occupancy = variable_steps(h, task, point)
     np.savez(task["output"], start=start, occupancy=occupancy, voltage_mV=section(0.5).v)
 
 
@@ -40,7 +42,7 @@ def switch(point: object, values: dict) -> None:
         setattr(point, name, value)
 
 
-def fixed_steps(task: dict, point: object) -> tuple[list, list]:
+def fixed_steps(h: object, task: dict, point: object) -> tuple[list, list]:
     """Advance by implicit Euler steps; return the first state and the states at the samples."""
     h.dt = task["step_ms"]
     per_sample = round((task["samples_ms"][1] - task["samples_ms"][0]) / h.dt)
@@ -56,7 +58,7 @@ def fixed_steps(task: dict, point: object) -> tuple[list, list]:
     return out[0], out
 
 
-def variable_steps(task: dict, point: object) -> tuple[list, np.ndarray]:
+def variable_steps(h: object, task: dict, point: object) -> tuple[list, np.ndarray]:
     """Integrate by CVode, restarted at every switch."""
     solver = h.CVode()
     solver.active(True)
