@@ -1,0 +1,73 @@
+"""The command line: thin faces over public functions. `main` is what the shell calls."""
+
+from __future__ import annotations
+
+import sys
+
+#: command -> (module:function, one line of help). Modules are imported only when their command runs.
+COMMANDS = {
+    "run": "potentiate.cli.run:run",
+    "patch": "potentiate.cli.patch:patch",
+    "membrane": "potentiate.cli.membrane:membrane",
+    "compound": "potentiate.cli.compound:compound",
+    "measure": "potentiate.cli.measure:measure",
+    "convert": "potentiate.cli.convert:convert",
+    "conventions": "potentiate.cli.conventions:conventions",
+    "cite": "potentiate.cli.cite:cite",
+    "doctor": "potentiate.cli.doctor:doctor",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the code of its outcome.
+
+    Exit codes: 0 done, 2 usage, 3 input data, 4 numerical failure, 5 validation outside tolerance. An error goes to
+    stderr in the shape what - where - why - do; a traceback only with ``--debug``.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:
+        from .. import __version__
+
+        print(f"potentiate {__version__}")
+        sys.exit(0)
+    debug = "--debug" in words
+    words = [w for w in words if w != "--debug"]
+
+    from ..errors import PotentiateError
+
+    try:
+        code = _dispatch(words)
+    except PotentiateError as error:
+        if debug:
+            raise
+        print(f"potentiate: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("potentiate: interrupted; nothing was half-written", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    sys.exit(code)
+
+
+def _dispatch(words: list[str]) -> int:
+    import cyclopts
+
+    from .. import __version__
+    from ..errors import UnknownNameError, UsageError
+
+    app = cyclopts.App(
+        name="potentiate",
+        help="An in-silico laboratory for the pharmacology of the glutamatergic synapse.",
+        version=f"potentiate {__version__}",
+        result_action="return_value",
+    )
+    for name, target in COMMANDS.items():
+        app.command(target, name=name)
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise UnknownNameError("command", words[0], COMMANDS, do=f"use one of {', '.join(COMMANDS)}")
+    try:
+        result = app(words, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        raise UsageError(str(error), do=f"see: potentiate {words[0] if words else ''} --help") from None
+    return int(result) if isinstance(result, int) else 0

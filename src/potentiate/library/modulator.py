@@ -63,6 +63,10 @@ class ModulatorDocument(Document):
     valid_uM: tuple[float, float] | None = None
     assumed: list[str] = []
     calibrated_on: list[str] = []
+    #: findings without a number of their own that narrow an interval (orders, nulls)
+    bounded_by: list[str] = []
+    #: findings whose number is itself a parameter
+    read_from: list[str] = []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +98,11 @@ class Action:
             return apply_competitor(scheme, self.compound, _uM(doc.kd), _per_ms(doc.koff))
         assert doc.affinity is not None and doc.efficacy is not None
         return apply_agonist(scheme, self.compound, float(doc.affinity.value), float(doc.efficacy.value))  # type: ignore[arg-type]
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Findings that the parameters already hold."""
+        return frozenset([*self.document.calibrated_on, *self.document.bounded_by, *self.document.read_from])
 
     def modulator(self, variant: str | None = None) -> Modulator:
         """Return the operator of a variant; the first one is the reference."""
