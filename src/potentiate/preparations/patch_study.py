@@ -1,0 +1,175 @@
+"""What `potentiate patch` does: one scheme, one drug, several concentrations, the standard assays."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..exposure.bath import NO_DRUG, Bath, Placement
+from ..kinetics.scheme import Scheme
+from ..library.modulator import Action
+from ..measures.observable import Observable
+from ..protocols.fast_application import jump
+from ..protocols.protocol import Protocol
+from ..recordings.recording import Recording
+from . import assays
+from .patch import IDEAL, Patch, Rig
+
+#: Columns of the study, in order, with their unit.
+MEASURES = {
+    "peak_ratio": "",
+    "rise": "ms",
+    "tau_deact": "ms",
+    "tau_weighted": "ms",
+    "tau_des": "ms",
+    "steady_state_ratio": "",
+    "tau_rec": "ms",
+    "ppr": "",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """All measures at one drug concentration."""
+
+    concentration_uM: float
+    observables: dict[str, Observable]
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchStudy:
+    """The result of a study.
+
+    Attributes
+    ----------
+    patch : Patch
+        With the drug's sites.
+    rows : tuple of Row
+        True values (ideal rig), control first.
+    through_rig : tuple of Row
+        The same measures through the rig; empty for an ideal one.
+    brief, long : Recording
+        Sweeps of the brief and the long pulse, one per concentration, as the rig records them.
+    brief_protocol, long_protocol : Protocol
+    """
+
+    patch: Patch
+    rows: tuple[Row, ...]
+    through_rig: tuple[Row, ...]
+    brief: Recording
+    long: Recording
+    brief_protocol: Protocol
+    long_protocol: Protocol
+
+
+def study_patch(
+    scheme: Scheme,
+    action: Action | None,
+    concentrations_uM: Sequence[float],
+    *,
+    variant: str | None = None,
+    placement: Placement = "both",
+    agonist_uM: float = assays.SATURATING_UM,
+    width_ms: float = 1.0,
+    long_ms: float = 500.0,
+    voltage_mV: float = -60.0,
+    temperature_C: float | None = None,
+    channels: int = 100,
+    stochastic: bool = False,
+    rig: Rig = IDEAL,
+    seed: int | None = None,
+) -> PatchStudy:
+    """Measure deactivation, desensitization, recovery and paired pulses at several drug concentrations.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        Without the drug (and already driven by the wanted agonist).
+    action : Action or None
+        None studies the scheme alone.
+    concentrations_uM : sequence of float
+        Control is added in front.
+    variant : str, optional
+        Of the drug's operator.
+    placement : {"both", "agonist", "control"}
+
+    Returns
+    -------
+    PatchStudy
+    """
+    drugged = action.apply(scheme, variant) if action is not None else scheme
+    patch = Patch(drugged, channels, voltage_mV, temperature_C=temperature_C)
+    real = dataclasses.replace(patch, rig=rig, stochastic=stochastic)
+    agonist = drugged.agonist
+    brief_protocol = jump(agonist, agonist_uM, width_ms, max(60.0, 10.0 * width_ms), dt_ms=0.02)
+    long_protocol = jump(agonist, agonist_uM, long_ms, 40.0, dt_ms=0.05)
+    doses = [0.0, *[c for c in concentrations_uM if c > 0]] if action is not None else [0.0]
+    baths = [
+        Bath({action.compound: c}, placement) if action is not None and c > 0 else NO_DRUG for c in doses
+    ]
+    rows = tuple(
+        _row(patch, dose, bath, agonist_uM, width_ms, long_ms) for dose, bath in zip(doses, baths, strict=True)
+    )
+    rows = _with_peak_ratio(rows)
+    through: tuple[Row, ...] = ()
+    if rig != IDEAL or stochastic:
+        found = []
+        for i, (dose, bath) in enumerate(zip(doses, baths, strict=True)):
+            sweep_seed = None if seed is None else seed + i
+            found.append(
+                Row(
+                    dose,
+                    assays.measure_brief(real, brief_protocol, bath, sweep_seed)
+                    | {
+                        k: v
+                        for k, v in assays.measure_long(real, long_protocol, bath, sweep_seed).items()
+                        if k != "peak"
+                    },
+                )
+            )
+        through = _with_peak_ratio(tuple(found))
+    return PatchStudy(
+        patch,
+        rows,
+        through,
+        real.run(brief_protocol, baths, seed=seed),
+        real.run(long_protocol, baths, seed=seed),
+        brief_protocol,
+        long_protocol,
+    )
+
+
+def _row(patch: Patch, dose: float, bath: Bath, agonist_uM: float, width_ms: float, long_ms: float) -> Row:
+    brief = assays.deactivation(patch, bath, None, agonist_uM, width_ms)
+    long = assays.desensitization(patch, bath, None, agonist_uM, long_ms)
+    found = {**long, **brief, "tau_rec": assays.recovery(patch, bath, None, agonist_uM)["tau_rec"]}
+    found["ppr"] = assays.paired_pulse_ratio(patch, bath, 10.0, None, agonist_uM, width_ms)
+    return Row(dose, found)
+
+
+def _with_peak_ratio(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    control = rows[0].observables["peak"].value
+    return tuple(
+        Row(
+            r.concentration_uM,
+            r.observables | {
+                "peak_ratio": Observable("peak_ratio", r.observables["peak"].value / control, "")
+                if control
+                else r.observables["peak"]
+            },
+        )
+        for r in rows
+    )
+
+
+def response(rows: Sequence[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return concentrations (uM) and values of one measure for the drug rows that have it."""
+    found = [
+        (r.concentration_uM, r.observables[name].value)
+        for r in rows
+        if r.concentration_uM > 0 and name in r.observables and math.isfinite(r.observables[name].value)
+    ]
+    return np.array([c for c, _ in found]), np.array([v for _, v in found])
