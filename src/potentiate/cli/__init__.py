@@ -47,6 +47,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        print(f"potentiate: internal error: {type(error).__name__}: {error}\n  do:    run again with --debug and report it", file=sys.stderr)
+        sys.exit(1)
     sys.exit(code)
 
 

@@ -1,0 +1,143 @@
+"""`potentiate run COMPOUND`: its battery, model beside published value."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..evidence.battery import Battery, model_text, published_text, run_battery
+from ..evidence.scoring import as_json as verdict_json
+from ..library.compound import cautions, find_compound
+from ..units import show_concentration
+from .output import Result, finish
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WHY_READINGS = (
+    "The two readings of the protocol (source 003: drug 'included in the glutamate-containing solution'): during a "
+    "1 ms pulse a drug that is only in the agonist solution has little time to bind, and receptors that open without "
+    "it close at their own rate."
+)
+
+
+def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
+    """Run the battery of a compound: every receptor and binding finding, model beside published value.
+
+    Parameters
+    ----------
+    compound : str
+        Name, synonym or CAS number.
+    json : bool
+        Print one JSON object.
+    out : str
+        Folder for the files.
+    """
+    entity = find_compound(compound)
+    entity.require_pharmacology()
+    battery = run_battery(entity, _progress(json))
+    columns = ["finding", "what", "model (span)", "published", "verdict", "source"]
+    rows: list[list[Any]] = []
+    for finding, verdict in battery.scored:
+        what = f"{finding.observable}, {finding.concentration or 'concentration not stated'}"
+        rows.append([finding.id, what, model_text(verdict), published_text(verdict), verdict.verdict, verdict.source])
+    findings = [verdict_json(v) for _, v in battery.scored]
+    if battery.membrane is not None:
+        found: Any = battery.membrane
+        rows.append(
+            ["ani-ampa-bmax", "[3H]AMPA site density", f"{found.largest_reference_rise:.3g} at most", "increase",
+             found.verdict, "Copani et al., 1992; against it Xiao et al., 1991"]
+        )
+    for finding, reason in battery.silent:
+        rows.append([finding.id, finding.observable, "-", finding.effect.direction, "not simulable", _short(reason)])
+        findings.append({"id": finding.id, "verdict": "not simulable", "model": None, "published": None,
+                         "unit": finding.effect.unit, "source": finding.source.title, "reason": reason})
+    result = Result(
+        "run", entity.id, {"compound": entity.id}, columns, rows, _observables(battery), findings,
+        [], _notes(battery, entity), title=f"run   {entity.name}   ensemble of schemes, worst first",
+        figure=(lambda: _figure(battery, entity.name)) if battery.study is not None else None,
+        recording=battery.study.brief if battery.study is not None else None,
+        extra={"references": _references(battery), "not_explained": _membrane_json(battery)},
+    )
+    result.assumed = list(battery.assumed)
+    return finish(result, as_json=json, out=out)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 90 else text[:87] + "..."
+
+
+def _progress(quiet: bool) -> Any:
+    if quiet or not sys.stderr.isatty():
+        return lambda text: None
+    return lambda text: print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _observables(battery: Battery) -> list[dict[str, Any]]:
+    found = []
+    if battery.study is not None:
+        for row in battery.study.rows:
+            conditions = {"compound": battery.compound, "concentration_uM": row.concentration_uM,
+                          "scheme": battery.study.patch.scheme.name}
+            found += [o.as_dict("prediction", conditions) for o in row.observables.values()]
+    for placement, *pair in battery.readings:
+        found += [o.as_dict("prediction", {"compound": battery.compound, "placement": placement}) for o in pair]
+    membrane: Any = battery.membrane
+    if membrane is not None:
+        found += [o.as_dict("model", {"preparation": "membrane"}) for o in membrane.observables]
+    return found
+
+
+def _notes(battery: Battery, entity: Any) -> list[str]:
+    counts: dict[str, int] = {}
+    for _, verdict in battery.scored:
+        counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
+    counts["not simulable"] = len(battery.silent)
+    notes = ["  ".join(f"{word} {n}" for word, n in counts.items())]
+    if battery.readings:
+        notes.append(_WHY_READINGS)
+        top = show_concentration(battery.study.rows[-1].concentration_uM) if battery.study else ""
+        for placement, deact, des in battery.readings:
+            notes.append(f"  {top} in {placement:8s} tau_deact {deact.value:.3g} ms   tau_des {des.value:.3g} ms")
+    membrane: Any = battery.membrane
+    if membrane is not None:
+        notes.append(f"Binding: {membrane.verdict}. {membrane.reason}")
+        notes += [f"  {line}" for line in membrane.tension]
+    if battery.study is not None:
+        notes += cautions(entity, battery.study.rows[-1].concentration_uM)
+    return notes
+
+
+def _membrane_json(battery: Battery) -> dict[str, Any] | None:
+    membrane: Any = battery.membrane
+    if membrane is None:
+        return None
+    return {"finding": "ani-ampa-bmax", "verdict": membrane.verdict, "reason": membrane.reason,
+            "requirement": membrane.requirement, "tension": list(membrane.tension)}
+
+
+def _references(battery: Battery) -> list[str]:
+    keys = [f.source.key for f, _ in (*battery.scored, *battery.silent) if f.source.key]
+    return list(dict.fromkeys(keys))
+
+
+def _figure(battery: Battery, name: str) -> Figure:
+    from ..preparations.patch_study import response
+    from ..show.run_figure import run_figure
+    from ..show.traces import Curve, Panel
+
+    study = battery.study
+    assert study is not None
+    labels = ["control", *[show_concentration(r.concentration_uM) for r in study.rows[1:]]]
+    panels = [
+        Panel("deactivation, 10 mM glutamate 1 ms", study.brief.time_ms, study.brief.sweeps, labels,
+              study.brief_protocol.marks, window_ms=(0, 30)),
+        Panel("desensitization, 10 mM glutamate", study.long.time_ms, study.long.sweeps, labels,
+              study.long_protocol.marks, window_ms=(0, 120)),
+    ]
+    curves = []
+    for measure, unit in (("tau_deact", "ms"), ("tau_des", "ms")):
+        x, y = response(study.rows, measure)
+        if len(x) >= 2:
+            curves.append(Curve(measure, x, y, f"{name} (uM)", f"{measure} ({unit})"))
+    return run_figure(name, panels, curves, study.patch.scheme, [v for _, v in battery.scored])

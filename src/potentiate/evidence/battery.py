@@ -1,0 +1,174 @@
+"""The battery of a compound: every simulable finding of it, scored, with the traces that show what happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+from ..errors import UsageError
+from ..library.compound import Compound
+from ..library.finding import Finding, NoExperiment, findings_of
+from ..library.modulator import Action, find_action
+from ..library.scheme import find_scheme
+from ..measures.observable import Observable
+from ..preparations import assays
+from ..preparations.patch_study import PatchStudy, study_patch
+from .experiment import score_finding
+from .scoring import Verdict
+
+#: Binding findings on the density of [3H]AMPA sites, which the membrane preparation answers.
+DENSITY = ("ani-ampa-bmax", "ani-3h-ampa-low-density")
+BASE_SCHEME = "Rodrigues2023"
+
+
+@dataclasses.dataclass(frozen=True)
+class Battery:
+    """What a battery found.
+
+    Attributes
+    ----------
+    compound : str
+    scored : tuple of (Finding, Verdict)
+        Worst first; calibration ones last.
+    silent : tuple of (Finding, reason)
+        Findings that no experiment can reproduce here.
+    membrane : object or None
+        The answer of the membrane preparation (a BmaxVerdict).
+    study : PatchStudy or None
+        Traces on the base scheme at the concentrations of the findings.
+    readings : tuple of (placement, Observable, Observable)
+        tau_deact and tau_des at the highest concentration for each placement of the drug.
+    assumed : tuple of str
+    """
+
+    compound: str
+    scored: tuple[tuple[Finding, Verdict], ...]
+    silent: tuple[tuple[Finding, str], ...]
+    membrane: object | None
+    study: PatchStudy | None
+    readings: tuple[tuple[str, Observable, Observable], ...]
+    assumed: tuple[str, ...]
+
+
+_ORDER = {"fail": 0, "near": 1, "pass": 2, "not simulable": 3, "calibration": 4}
+
+
+def run_battery(compound: Compound, progress: Callable[[str], None] = lambda text: None) -> Battery:
+    """Run every experiment of a compound's findings over the ensemble, and score it.
+
+    Parameters
+    ----------
+    compound : Compound
+    progress : callable
+        Told what runs.
+
+    Raises
+    ------
+    NoPharmacologyError
+        Nothing is on record.
+    UsageError
+        No finding of the compound belongs to patch, membrane or current.
+    """
+    compound.require_pharmacology()
+    found = findings_of(compound.id)
+    action = find_action(compound.id)
+    if not found and action is None:
+        raise UsageError(
+            f"There is no patch, binding or current battery for {compound.name}",
+            why="no receptor or binding finding and no receptor parameters are on record",
+            do=f"see what is known: potentiate compound {compound.id}",
+        )
+    scored, silent = [], []
+    membrane = None
+    for i, finding in enumerate(found):
+        if finding.id in DENSITY:
+            progress(f"membrane {finding.id}")
+            membrane = membrane or _membrane()
+            continue
+        if isinstance(finding.experiment, NoExperiment):
+            silent.append((finding, finding.experiment.none))
+            continue
+        progress(f"{i + 1}/{len(found)} {finding.id}")
+        verdict = score_finding(finding)
+        if verdict.verdict == "not simulable":
+            silent.append((finding, verdict.reason or ""))
+        else:
+            scored.append((finding, verdict))
+    scored.sort(key=lambda pair: (_ORDER[pair[1].verdict], pair[0].id))
+    progress("traces")
+    study = _study(action)
+    return Battery(
+        compound.id,
+        tuple(scored),
+        tuple(silent),
+        membrane,
+        study,
+        _readings(action),
+        tuple(_assumed(action, [f for f, _ in scored])),
+    )
+
+
+def _membrane() -> object:
+    from ..preparations.membrane_question import can_slow_dissociation_raise_bmax
+
+    return can_slow_dissociation_raise_bmax()
+
+
+def doses_uM(action: Action) -> list[float]:
+    """Return concentrations that span the action: around its affinity, up to the end of the valid range."""
+    kd = action.concentration_uM("saturating") / 1000.0
+    if action.saturating_only:
+        return [1000.0 * kd]
+    top = action.document.valid_uM[1] if action.document.valid_uM else 10.0 * kd
+    return [c for c in (0.2 * kd, kd, 2 * kd, 4 * kd) if c < top] + [top]
+
+
+def _study(action: Action | None) -> PatchStudy | None:
+    if action is None or action.kind == "agonist":
+        return None
+    return study_patch(find_scheme(BASE_SCHEME), action, doses_uM(action))
+
+
+def _readings(action: Action | None) -> tuple[tuple[str, Observable, Observable], ...]:
+    """Measure the drug in both solutions and only in the agonist solution: the two readings of source 003."""
+    if action is None or action.kind != "operator" or action.saturating_only:
+        return ()
+    from ..exposure.bath import Bath
+    from ..preparations.patch import Patch
+
+    patch = Patch(action.apply(find_scheme(BASE_SCHEME)))
+    top = doses_uM(action)[-1]
+    found = []
+    for placement in ("both", "agonist", "control"):
+        bath = Bath({action.compound: top}, placement)  # type: ignore[arg-type]
+        found.append(
+            (placement, assays.deactivation(patch, bath)["tau_deact"], assays.desensitization(patch, bath)["tau_des"])
+        )
+    return tuple(found)
+
+
+def _assumed(action: Action | None, findings: list[Finding]) -> list[str]:
+    told = list(action.document.assumed) if action is not None else []
+    for finding in findings:
+        assert not isinstance(finding.experiment, NoExperiment)
+        told += finding.experiment.assumed
+    return list(dict.fromkeys(told))
+
+
+def model_text(verdict: Verdict) -> str:
+    """Return the model's median with its span as short text."""
+    if not math.isfinite(verdict.model):
+        return "-"
+    span = "" if verdict.interval is None else f" ({verdict.interval[0]:.3g} to {verdict.interval[1]:.3g})"
+    return f"{verdict.model:.3g}{span}"
+
+
+def published_text(verdict: Verdict) -> str:
+    """Return the published value with its unit as short text."""
+    value = verdict.published
+    if isinstance(value, tuple):
+        text = f"{value[0]:g} to {value[1]:g}"
+    else:
+        text = value if isinstance(value, str) else f"{value:g}"
+    return f"{text} {verdict.unit}" if verdict.unit else text
