@@ -53,6 +53,7 @@ def _registry() -> Any:
     return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
 
 
+@functools.lru_cache(maxsize=1024)
 def parse(text: str, dimension: str, *, where: str = "") -> float:
     """Convert text with a unit to the internal unit of a dimension.
 

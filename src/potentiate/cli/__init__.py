@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+# The matrices are small: threads of the linear algebra library cost more than they give. Set before NumPy loads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 #: command -> (module:function, one line of help). Modules are imported only when their command runs.
 COMMANDS = {

@@ -112,7 +112,10 @@ def run_battery(compound: Compound, progress: Callable[[str], None] = lambda tex
 def _membrane() -> object:
     from ..preparations.membrane_question import can_slow_dissociation_raise_bmax
 
-    return can_slow_dissociation_raise_bmax()
+    # a coarser grid than `potentiate membrane` scans: the verdict is the same, in a tenth of the time (a test compares)
+    return can_slow_dissociation_raise_bmax(
+        factors=(0.9, 0.7, 0.5, 0.3, 0.05), kon_scales=(0.3, 3.0, 30.0, 200.0), incubations_min=(math.inf,)
+    )
 
 
 def doses_uM(action: Action) -> list[float]:

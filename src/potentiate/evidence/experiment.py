@@ -233,7 +233,7 @@ def _steady(arm: ArmDoc, patch: Patch, bath: Bath) -> Observable:
 def _agonist_curve(arm: ArmDoc, patch: Patch, bath: Bath) -> Observable:
     of = "steady_state" if arm.of == "steady_state" else "peak"
     given = _agonist_uM(arm, 1e5)
-    grid = np.geomspace(1e-3, given, 97)
+    grid = np.geomspace(1e-2, given, 43)
     return _pick(assays.agonist_curve(patch, bath, None, grid, of, given), arm)
 
 

@@ -163,7 +163,7 @@ def recovery(
     """
     agonist = agonist or patch.scheme.agonist
     low, high = 0.5, 20_000.0
-    intervals = np.array(intervals_ms) if intervals_ms is not None else np.geomspace(low, high, 60)
+    intervals = np.array(intervals_ms) if intervals_ms is not None else np.geomspace(low, high, 32)
     first, second, steady = paired_peaks(patch, intervals, bath, agonist, concentration_uM, conditioning_ms)
     if first <= _TINY_PA:
         return {"tau_rec": missing("tau_rec", "ms", "no response", "no current")}
@@ -175,7 +175,7 @@ def recovery(
         return {"tau_rec": missing("tau_rec", "ms", "not determined", "not recovered at the longest interval")}
     k = int(np.argmax(recovered >= goal))
     # refine between the two neighbours: recovery is smooth in the interval
-    fine = np.linspace(intervals[k - 1], intervals[k], 40)
+    fine = np.linspace(intervals[k - 1], intervals[k], 16)
     _, again, _ = paired_peaks(patch, fine, bath, agonist, concentration_uM, conditioning_ms)
     value = float(np.interp(goal, (again - steady) / (first - steady), fine))
     return {"tau_rec": Observable("tau_rec", value, "ms", convention="63 %")}
@@ -204,7 +204,7 @@ def paired_peaks(
     loaded = start @ transition_matrix(pulse_q, first_ms)
     waiting = transition_matrix(np.broadcast_to(rest_q, (len(intervals_ms), *rest_q.shape)), intervals_ms)
     starts = np.vstack([start, np.einsum("n,inm->im", loaded, waiting)])
-    plan = plan_sweeps([[(0, test_ms)]] * len(starts), 0.01)
+    plan = plan_sweeps([[(0, test_ms)]] * len(starts), 0.02)
     g = patch.conductances_pS[:, None]
     trace, _ = sample_sweeps(plan, pulse_q[None], starts, g)
     drive = patch.channels * abs(patch.voltage_mV - patch.reversal_mV) / 1000.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from ..errors import NumericalError, UsageError
 from ..exposure.bath import NO_DRUG, Bath
 from ..kinetics.scheme import Scheme
-from ..numerics.propagation import GAUSS_NODES, magnus_averages, plan_sweeps, sample_sweeps
+from ..numerics.propagation import GAUSS_NODES, Plan, magnus_averages, plan_sweeps, sample_sweeps
 from ..protocols.protocol import Protocol
 from ..recordings.recording import Recording
 from .solution_exchange import Piece, pieces
@@ -121,7 +122,7 @@ class Patch:
         traces = []
         for i, bath in enumerate(baths):
             segments, generators = self._generators(protocol, bath)
-            plan = plan_sweeps([segments], protocol.dt_ms)
+            plan = _plan(tuple(segments), protocol.dt_ms)
             start = self._start(protocol, bath)
             left = self.channels * (1.0 - self.rig.rundown_per_sweep) ** i
             if self.stochastic:
@@ -156,7 +157,7 @@ class Patch:
     def occupancy(self, protocol: Protocol, bath: Bath = NO_DRUG) -> np.ndarray:
         """Return the occupancy of every state at every sample, shape (samples, n)."""
         segments, generators = self._generators(protocol, bath)
-        plan = plan_sweeps([segments], protocol.dt_ms)
+        plan = _plan(tuple(segments), protocol.dt_ms)
         trace, _ = sample_sweeps(plan, generators, self._start(protocol, bath)[None], np.eye(self.scheme.n))
         return trace[0]
 
@@ -227,7 +228,7 @@ class Patch:
         for halvings in range(9):
             edges = _subdivide(np.array(grid), 2**halvings)
             steps = self._magnus(piece, edges)
-            plan = plan_sweeps([[(i, d) for i, (_, d) in enumerate(steps)]], dt_ms)
+            plan = _plan(tuple((i, d) for i, (_, d) in enumerate(steps)), dt_ms)
             generators = np.stack([q for q, _ in steps])
             _, end = sample_sweeps(plan, generators, start[None], np.ones((self.scheme.n, 1)))
             if previous is not None and np.max(np.abs(end - previous)) < COURSE_TOLERANCE:
@@ -267,6 +268,12 @@ class Patch:
         if rig.filter_kHz is not None:
             current = low_pass(current, dt_ms, rig.filter_kHz, rig.filter_kind)
         return current
+
+
+@functools.lru_cache(maxsize=64)
+def _plan(segments: tuple[tuple[int, float], ...], dt_ms: float) -> Plan:
+    """Return the plan of one sweep; plans do not depend on rates, so every scheme and dose shares them."""
+    return plan_sweeps([segments], dt_ms)
 
 
 def low_pass(trace: np.ndarray, dt_ms: float, corner_kHz: float, kind: str = "bessel") -> np.ndarray:
