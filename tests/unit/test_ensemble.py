@@ -96,6 +96,18 @@ def test_new_parameters_do_not_compile_again(plan):
     assert ensemble._value_and_gradient._cache_size() == 1
 
 
+def test_shares_of_threads_are_joined_in_order(plan):
+    ensemble = Ensemble(SCHEME, plan_sweeps([[(2, 1.0), (0, 4.0)]], 0.1), FACTORS, OPEN, REST)
+    sets = several(2 * ensemble.chunk() + 5)
+    peak, charge = ensemble.peak_and_charge(sets)
+    assert peak.shape == charge.shape == (len(sets), 1, 1)
+    assert ensemble._peak_and_charge._cache_size() == 1
+    for i in (0, len(sets) // 2, len(sets) - 1):
+        trace = ensemble.trace(sets[i], xp=np)
+        np.testing.assert_allclose(peak[i], trace.max(axis=1), rtol=1e-12)
+        np.testing.assert_allclose(charge[i], np.trapezoid(trace, dx=0.1, axis=1), rtol=1e-12)
+
+
 def test_gradient_is_that_of_central_differences(plan, ensemble):
     data = np.asarray(ensemble.simulate(several(1, 5)))[0]
     weight = np.ones(plan.n_samples)[:, None]
@@ -139,7 +151,7 @@ def test_rates_beyond_the_declared_ratio_are_nan_not_wrong(ensemble):
 
 def test_memory_is_bounded_by_the_chunk(plan, monkeypatch):
     ensemble = Ensemble(SCHEME, plan, FACTORS, OPEN, REST)
-    assert ensemble.chunk() == 100
+    assert ensemble.chunk() == 50
     assert ensemble.chunk(7) == 7
     long = Ensemble(SCHEME, plan_sweeps([[(2, 1.0), (0, 1999.0)]], 0.02), FACTORS, np.eye(17), REST)
     one = 8 * 100_001 * 17

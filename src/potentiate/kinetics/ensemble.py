@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 
 from ..errors import NumericalError, UsageError
 from ..numerics.matrix_exponential import settle
-from ..numerics.propagation import Plan, sample_sweeps
+from ..numerics.propagation import Plan, sample_rows, sample_sweeps
 from .scheme import Scheme
 
 #: Bytes that one chunk of parameter sets may take for its traces and tables.
@@ -35,8 +37,6 @@ def enable_compilation_cache(folder: Path | str | None = None) -> Path:
     -------
     Path
     """
-    import os
-
     import jax
 
     if folder is None:
@@ -147,25 +147,27 @@ class Ensemble:
         # the exponential itself allows a twofold excess
         return self.plan.squarings(exits * self.largest_ratio / 2.0)
 
-    def trace(self, log_k: Any, *, xp: Any) -> Any:
-        """Return the observables of one parameter set, shape (sweeps, samples, k); to be composed, not compiled."""
+    def _sampled(self, sample: Any, log_k: Any, xp: Any) -> Any:
         q = rates_to_generators(self.scheme, log_k, self.factors, xp=xp)
-        sweeps = len(self.plan.hops)
         if self.start is None:
             rest = self.factors[0] if self.rest_factors is None else self.rest_factors
             start = settle(rates_to_generators(self.scheme, log_k, rest[None], xp=xp)[0], xp=xp)
         else:
             start = xp.asarray(self.start)
-        start = xp.broadcast_to(start, (sweeps, self.scheme.n))
-        return sample_sweeps(self.plan, q, start, xp.asarray(self.observe), xp=xp, squarings=self._squarings)[0]
+        start = xp.broadcast_to(start, (len(self.plan.hops), self.scheme.n))
+        return sample(self.plan, q, start, xp.asarray(self.observe), xp=xp, squarings=self._squarings)[0]
+
+    def trace(self, log_k: Any, *, xp: Any) -> Any:
+        """Return the observables of one parameter set, shape (sweeps, samples, k); to be composed, not compiled."""
+        return self._sampled(sample_sweeps, log_k, xp)
 
     def chunk(self, sets: int | None = None) -> int:
-        """Return how many parameter sets are computed at once: 10 to 100, less if they do not fit CHUNK_BYTES."""
+        """Return how many parameter sets are computed at once: up to 50, less if they do not fit CHUNK_BYTES."""
         k = self.observe.shape[-1]
         samples = 3 * len(self.plan.hops) * self.plan.n_samples * k
         matrices = sum((2 * t.squares + 2) * len(t.generators) for t in self.plan.tables) * self.scheme.n**2
         fits = CHUNK_BYTES // (8 * (samples + matrices))
-        return int(min(max(1, fits), 100, sets or 100))
+        return int(min(max(1, fits), 50, sets or 50))
 
     def _mapped(self, function: Any) -> Any:
         import jax
@@ -177,6 +179,29 @@ class Ensemble:
         return run
 
     @functools.cached_property
+    def _compiled(self) -> set[tuple[Any, int, int]]:
+        return set()
+
+    def _over_sets(self, run: Any, log_k: Any) -> Any:
+        """Run a map; on a CPU in one thread per core, because XLA does the small products of one map in turn."""
+        import jax
+
+        log_k = _sets(log_k)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        chunk = self.chunk(len(log_k))
+        workers = min(cores, len(log_k) // chunk) if jax.default_backend() == "cpu" else 1
+        if workers < 2:
+            return run(log_k, chunk=chunk)
+        share = -(-len(log_k) // workers)  # all shares alike, so that they compile once
+        parts = [log_k[np.minimum(np.arange(i * share, (i + 1) * share), len(log_k) - 1)] for i in range(workers)]
+        if (run, share, chunk) not in self._compiled:  # once, not once per thread
+            run(parts[0], chunk=chunk)
+            self._compiled.add((run, share, chunk))
+        with ThreadPoolExecutor(workers) as pool:
+            done = list(pool.map(lambda part: jax.block_until_ready(run(part, chunk=chunk)), parts))
+        return jax.tree.map(lambda *x: np.concatenate(x)[: len(log_k)], *done)
+
+    @functools.cached_property
     def _traces(self) -> Any:
         import jax.numpy as jnp
 
@@ -186,10 +211,21 @@ class Ensemble:
     def _peak_and_charge(self) -> Any:
         import jax.numpy as jnp
 
+        sweeps, samples = len(self.plan.hops), self.plan.n_samples
+        trapezoid = np.full(samples, self.plan.dt_ms)
+        trapezoid[[0, -1]] *= 0.5
+        held = [at >= 0 for at in self.plan.samples]
+        # sweep of each row, and whether a place counts and how much
+        owner = np.concatenate([at.max(axis=1) // samples for at in self.plan.samples])
+        weights = [np.where(at >= 0, trapezoid[at % samples], 0.0)[..., None] for at in self.plan.samples]
+
         def reduce(log_k: Any) -> tuple[Any, Any]:
-            trace = self.trace(log_k, xp=jnp)
-            charge = (jnp.sum(trace, axis=1) - 0.5 * (trace[:, 0] + trace[:, -1])) * self.plan.dt_ms
-            return jnp.max(trace, axis=1), charge
+            rows = self._sampled(sample_rows, log_k, jnp)
+            peaks = [jnp.max(jnp.where(h[..., None], x, -jnp.inf), axis=1) for h, x in zip(held, rows, strict=True)]
+            sums = [jnp.sum(w * x, axis=1) for w, x in zip(weights, rows, strict=True)]
+            peak, charge = jnp.concatenate(peaks), jnp.concatenate(sums)  # (rows, k)
+            own = [np.flatnonzero(owner == s) for s in range(sweeps)]
+            return jnp.stack([peak[o].max(axis=0) for o in own]), jnp.stack([charge[o].sum(axis=0) for o in own])
 
         return self._mapped(reduce)
 
@@ -204,8 +240,7 @@ class Ensemble:
         -------
         array, shape (sets, sweeps, samples, k)
         """
-        log_k = _sets(log_k)
-        return self._traces(log_k, chunk=self.chunk(len(log_k)))
+        return self._over_sets(self._traces, log_k)
 
     def peak_and_charge(self, log_k: Any) -> tuple[Any, Any]:
         """Return the largest value and the time integral (trapezoids) of each observable, in bounded memory.
@@ -221,8 +256,7 @@ class Ensemble:
         peak, charge : arrays, shape (sets, sweeps, k)
             Unit of the observable, and that times ms.
         """
-        log_k = _sets(log_k)
-        return self._peak_and_charge(log_k, chunk=self.chunk(len(log_k)))
+        return self._over_sets(self._peak_and_charge, log_k)
 
     @functools.cached_property
     def _value_and_gradient(self) -> Any:
@@ -230,7 +264,13 @@ class Ensemble:
         import jax.numpy as jnp
 
         def misfit(log_k: Any, data: Any, weight: Any) -> Any:
-            return jnp.sum(weight * (self.trace(log_k, xp=jnp) - data) ** 2)
+            shape = (len(self.plan.hops) * self.plan.n_samples, self.observe.shape[-1])
+            weight = jnp.broadcast_to(weight, data.shape).reshape(shape)
+            data, total = data.reshape(shape), 0.0
+            for at, x in zip(self.plan.samples, self._sampled(sample_rows, log_k, jnp), strict=True):
+                square = jnp.where((at >= 0)[..., None], weight[at] * (x - data[at]) ** 2, 0.0)
+                total = total + jnp.sum(square)
+            return total
 
         return jax.jit(jax.value_and_grad(misfit))
 

@@ -68,7 +68,11 @@ def transition_matrix(generator: Any, time_ms: Any, *, xp: Any = np, squarings: 
     b = generator * (xp.asarray(time_ms) * scale)[..., None, None] + scaled * eye
     b2 = b @ b
     b4 = b2 @ b2
-    terms = (_COEFFICIENTS @ xp.stack([xp.zeros_like(b) + eye, b, b2, b2 @ b]).reshape(4, -1)).reshape(4, *b.shape)
+    b3 = b2 @ b
+    if xp is np:  # one product is faster than many small sums; XLA fuses the sums
+        terms = (_COEFFICIENTS @ np.stack([np.zeros_like(b) + eye, b, b2, b3]).reshape(4, -1)).reshape(4, *b.shape)
+    else:
+        terms = [c[0] * eye + c[1] * b + c[2] * b2 + c[3] * b3 for c in _COEFFICIENTS.tolist()]
     series = terms[3] + _LAST * b4
     for k in (2, 1, 0):
         series = series @ b4 + terms[k]
@@ -152,14 +156,16 @@ def _closed_class_last(q: np.ndarray) -> np.ndarray:
     reach = (q > 0) | np.eye(len(q), dtype=bool)
     for _ in range(max(1, math.ceil(math.log2(len(q))))):
         reach = (reach.astype(float) @ reach.astype(float)) > 0
-    # a state of the closed class is reachable from every state; put one of them last, keep the rest as they are
+    # a state of the closed class is reachable from every state; put one of them last
     last = int(np.argmax(reach.sum(axis=0)))
     # farther states first: elimination then always finds an exit towards the closed class
+    leads = q > 0
     steps = np.full(len(q), len(q))
-    steps[last], level, frontier = 0, 0, {last}
-    while frontier:
+    frontier = np.zeros(len(q), dtype=bool)
+    frontier[last] = True
+    level = 0
+    while frontier.any():
+        steps[frontier] = level
         level += 1
-        frontier = {int(i) for j in frontier for i in np.flatnonzero(q[:, j] > 0) if steps[i] == len(q)}
-        for i in frontier:
-            steps[i] = level
+        frontier = leads[:, frontier].any(axis=1) & (steps == len(q))
     return np.argsort(-steps, kind="stable")

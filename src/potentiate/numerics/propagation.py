@@ -82,6 +82,8 @@ class Plan:
     pieces : tuple of tuples of (output, start, stop)
         For each sweep, the stretches of the row outputs that make up its samples. There is one output for each
         generator of each table, then one of all single samples.
+    samples : tuple of int arrays, shape (rows, width)
+        For each output the sample that each place holds, counted through all sweeps; -1 where a row is cut short.
     """
 
     dt_ms: float
@@ -94,6 +96,7 @@ class Plan:
     single_generator: np.ndarray
     tables: tuple[Table, ...]
     pieces: tuple[tuple[tuple[int, int, int], ...], ...]
+    samples: tuple[np.ndarray, ...]
 
     def squarings(self, exit_rates_per_ms: np.ndarray) -> int:
         """Return the squarings that the exponentials need, given each generator's largest exit rate."""
@@ -208,6 +211,10 @@ def _lay_out(sheets: list[list[_Row]], dt_ms: float, n_samples: int) -> Plan:
         for i, (s, _, row) in enumerate(members):
             where[s, row.first : row.first + row.count, 0] = number
             where[s, row.first : row.first + row.count, 1] = i * widths.get(g, 1) + np.arange(row.count)
+    samples = [np.full((len(members), widths.get(g, 1)), -1) for g, members in outputs.items()]
+    for number, found in enumerate(samples):
+        at = np.flatnonzero(where[..., 0].reshape(-1) == number)
+        found.reshape(-1)[where[..., 1].reshape(-1)[at]] = at
     return Plan(
         dt_ms=dt_ms,
         n_samples=n_samples,
@@ -222,6 +229,7 @@ def _lay_out(sheets: list[list[_Row]], dt_ms: float, n_samples: int) -> Plan:
             for (width, generators), count in zip(layout, squares, strict=True)
         ),
         pieces=tuple(_stretches(w) for w in where),
+        samples=tuple(samples if outputs[None] else samples[:-1]),
     )
 
 
@@ -264,6 +272,34 @@ def sample_sweeps(
     trace : array, shape (sweeps, samples, k)
     end : array, shape (sweeps, n)
     """
+    rows, end = sample_rows(plan, generators, start, observe, xp=xp, squarings=squarings)
+    return _in_order(plan, [row.reshape(-1) for row in rows], observe.shape[-1], xp), end
+
+
+def sample_rows(
+    plan: Plan,
+    generators: Any,
+    start: Any,
+    observe: Any,
+    *,
+    xp: Any = np,
+    squarings: int | None = None,
+) -> tuple[list[Any], Any]:
+    """Return the observables in rows, as they are computed, and the states at the end of the sweeps.
+
+    For what does not depend on the order of samples (peaks, sums): putting them in order costs a pass over memory.
+
+    Parameters
+    ----------
+    plan, generators, start, observe, xp, squarings
+        As for :func:`sample_sweeps`.
+
+    Returns
+    -------
+    rows : list of arrays, shape (rows, width, k)
+        `Plan.samples` tells which sample each place holds.
+    end : array, shape (sweeps, n)
+    """
     n, k = generators.shape[-1], observe.shape[-1]
     exponentials = transition_matrix(
         generators[plan.exponential_generator], plan.exponential_ms, xp=xp, squarings=squarings
@@ -284,10 +320,12 @@ def sample_sweeps(
         read = observe[table.generators]
         for power in squares[: round(math.log2(table.width))]:
             read = xp.concatenate([read, power @ read], axis=-1)
-        outputs += [(heads[len(outputs) + i] @ read[i]).reshape(-1) for i in range(len(table.rows))]
+        outputs += [
+            (heads[len(outputs) + i] @ read[i]).reshape(count, table.width, k) for i, count in enumerate(table.rows)
+        ]
     if len(plan.single_generator):
-        outputs.append(xp.einsum("rn,rnk->rk", singles, observe[plan.single_generator]).reshape(-1))
-    return _in_order(plan, outputs, k, xp), states[:, -1]
+        outputs.append(xp.einsum("rn,rnk->rk", singles, observe[plan.single_generator])[:, None])
+    return outputs, states[:, -1]
 
 
 def _split(array: Any, sizes: list[int], xp: Any) -> list[Any]:
