@@ -172,8 +172,8 @@ def _print(result: Result, files: Mapping[str, str]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     if result.title:
         console.print(result.title, style="bold", markup=False)
-    for text in result.assumed:
-        console.print(f"Assumed  {text}", markup=False, style="dim")
+    if result.assumed:
+        console.print("Assumed  " + " · ".join(result.assumed), markup=False, style="dim")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for i, name in enumerate(result.columns):
         table.add_column(name, justify="left" if i == 0 else "right" if _numeric(result.rows, i) else "left")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..evidence.battery import Battery, model_text, published_text, run_battery
 from ..evidence.scoring import as_json as verdict_json
+from ..evidence.scoring import cite
 from ..library.compound import cautions, find_compound
 from ..units import show_concentration
 from .output import Result, finish
@@ -42,12 +43,15 @@ def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
         what = f"{finding.observable}, {finding.concentration or 'concentration not stated'}"
         rows.append([finding.id, what, model_text(verdict), published_text(verdict), verdict.verdict, verdict.source])
     findings = [verdict_json(v) for _, v in battery.scored]
-    if battery.membrane is not None:
+    for finding in battery.density:
         found: Any = battery.membrane
         rows.append(
-            ["ani-ampa-bmax", "[3H]AMPA site density", f"{found.largest_reference_rise:.3g} at most", "increase",
-             found.verdict, "Copani et al., 1992; against it Xiao et al., 1991"]
+            [finding.id, finding.observable, f"{found.largest_reference_rise:.3g} at most", finding.effect.direction,
+             found.verdict, cite(finding)]
         )
+        findings.append({"id": finding.id, "verdict": found.verdict, "model": found.largest_reference_rise,
+                         "published": finding.effect.direction, "unit": "fold", "source": cite(finding),
+                         "reason": found.reason})
     for finding, reason in battery.silent:
         rows.append([finding.id, finding.observable, "-", finding.effect.direction, "not simulable", _short(reason)])
         findings.append({"id": finding.id, "verdict": "not simulable", "model": None, "published": None,
@@ -101,7 +105,7 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
             notes.append(f"  {top} in {placement:8s} tau_deact {deact.value:.3g} ms   tau_des {des.value:.3g} ms")
     membrane: Any = battery.membrane
     if membrane is not None:
-        notes.append(f"Binding: {membrane.verdict}. {membrane.reason}")
+        notes.append(f"Binding: {membrane.verdict}. {membrane.reason}. What it would take: potentiate membrane")
         notes += [f"  {line}" for line in membrane.tension]
     if battery.study is not None:
         notes += cautions(entity, battery.study.rows[-1].concentration_uM)
@@ -113,7 +117,7 @@ def _membrane_json(battery: Battery) -> dict[str, Any] | None:
     if membrane is None:
         return None
     return {"finding": "ani-ampa-bmax", "verdict": membrane.verdict, "reason": membrane.reason,
-            "requirement": membrane.requirement, "tension": list(membrane.tension)}
+            "tension": list(membrane.tension)}
 
 
 def _references(battery: Battery) -> list[str]:

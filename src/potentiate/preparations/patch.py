@@ -22,7 +22,7 @@ from .solution_exchange import Piece, pieces
 #: dendritic patches (Spruston et al. 1995).
 UNITARY_PS = 10.0
 
-#: Error allowed in an occupancy where a ligand varies continuously.
+#: Error allowed in an occupancy, and in the conductance relative to all channels open, where a ligand varies.
 COURSE_TOLERANCE = 1e-6
 
 
@@ -187,15 +187,16 @@ class Patch:
         return self.rest({**protocol.solutions[solution], **bath.in_solution(solution)})
 
     def rest(self, ligands: Mapping[str, float]) -> np.ndarray:
-        """Return the equilibrium occupancy in a solution, shape (n,)."""
+        """Return the equilibrium occupancy in a solution, shape (n,).
+
+        Where a blocker can be trapped there is no unique equilibrium without agonist: the receptor is then taken in
+        the resting state of its scheme.
+        """
+        known = {n: c for n, c in ligands.items() if n in self.scheme.ligands}
         try:
-            return self.scheme.equilibrium(
-                {n: c for n, c in ligands.items() if n in self.scheme.ligands}, self.voltage_mV, self.temperature_C
-            )
-        except ZeroDivisionError as error:
-            raise NumericalError(
-                f"Scheme {self.scheme.name} has no unique resting state here", why=str(error)
-            ) from None
+            return self.scheme.equilibrium(known, self.voltage_mV, self.temperature_C)
+        except ZeroDivisionError:
+            return np.eye(self.scheme.n)[self.scheme.rest]
 
     def _generators(self, protocol: Protocol, bath: Bath) -> tuple[list[tuple[int, float]], np.ndarray]:
         """Return (generator index, duration) pairs and the generators of a sweep."""
@@ -218,22 +219,24 @@ class Patch:
     def _follow(self, piece: Piece, dt_ms: float) -> list[tuple[np.ndarray, float]]:
         """Return constant generators that follow a varying ligand to :data:`COURSE_TOLERANCE`.
 
-        Steps end on samples; they are halved until the occupancies from a resting start stop changing.
+        Steps end on samples; they are halved until the trace and the last occupancies stop changing.
         """
         first, last = math.floor(piece.start_ms / dt_ms + 1e-9) + 1, math.ceil(piece.end_ms / dt_ms - 1e-9)
         grid = [piece.start_ms, *(k * dt_ms for k in range(first, last)), piece.end_ms]
         # all drug as at the start of the piece: any start will do to measure the error of the steps
         start = np.full(self.scheme.n, 1.0 / self.scheme.n)
+        g_max = self.conductances_pS.max()
         previous = None
         for halvings in range(9):
             edges = _subdivide(np.array(grid), 2**halvings)
             steps = self._magnus(piece, edges)
             plan = _plan(tuple((i, d) for i, (_, d) in enumerate(steps)), dt_ms)
             generators = np.stack([q for q, _ in steps])
-            _, end = sample_sweeps(plan, generators, start[None], np.ones((self.scheme.n, 1)))
-            if previous is not None and np.max(np.abs(end - previous)) < COURSE_TOLERANCE:
+            trace, end = sample_sweeps(plan, generators, start[None], self.conductances_pS[:, None] / g_max)
+            found = np.concatenate([trace.ravel(), end.ravel()])
+            if previous is not None and np.max(np.abs(found - previous)) < COURSE_TOLERANCE:
                 return steps
-            previous = end
+            previous = found
         raise NumericalError("A varying ligand could not be followed", why="the steps do not converge")
 
     def _magnus(self, piece: Piece, edges: np.ndarray) -> list[tuple[np.ndarray, float]]:
