@@ -45,8 +45,8 @@ def compound(
     """
     if list_ or name is None:
         if name is not None or not list_:
-            raise UsageError("Give a name or --list, not both" if name else "No compound named",
-                             do="for example: potentiate compound aniracetam, or potentiate compound --list")  # fmt: skip
+            what = "Give a name or --list, not both" if name else "No compound named"
+            raise UsageError(what, do="for example: potentiate compound aniracetam, or potentiate compound --list")
         return finish(_listing(kind), as_json=json, files=False)
     if kind is not None:
         raise UsageError("--kind goes with --list", do="for example: potentiate compound --list --kind extract")

@@ -1,0 +1,234 @@
+"""`potentiate convert`: schemes to other simulators, recordings to text."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from cyclopts import Parameter
+
+from ..errors import DataError, NumericalError, UnknownNameError, UsageError
+from .output import Result, finish
+
+if TYPE_CHECKING:
+    from ..library.modulator import Action
+    from ..recordings.recording import Recording
+
+#: endings of recordings that can be written
+WRITTEN = (".csv", ".tsv", ".nc")
+RECORDED = (*WRITTEN, ".txt", ".abf", ".axgr", ".axgd", ".axgx", ".wcp", ".nwb", ".dat", ".h5")
+
+
+def convert(
+    what: str,
+    target: Path | None = None,
+    /,
+    *,
+    to: Literal["nmodl", "mmt"] | None = None,
+    scheme: str | None = None,
+    variant: str | None = None,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    unit: str | None = None,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Write a scheme, with or without a compound, for NEURON or Myokit; or a recording as CSV, TSV or NetCDF.
+
+    Parameters
+    ----------
+    what
+        A compound, a scheme, or the file of a recording.
+    target
+        The file to write (recordings).
+    to
+        Language of a scheme: nmodl (NEURON) or mmt (Myokit).
+    scheme
+        Base scheme of a compound; default: that of most of its findings.
+    variant
+        Variant of the compound's operator.
+    output
+        The file to write; default: the name of the scheme in this folder.
+    unit
+        True unit of the only channel of a recording, where the file's is wrong or missing.
+    yes
+        Accept a scale that no amplifier can have recorded.
+    force
+        Replace the file if it exists.
+    json
+        Print one JSON object.
+    """
+    if target is not None and output is not None:
+        raise UsageError("Two files to write", why=f"{target} and {output}", do="give one of them")
+    target = target or output
+    if Path(what).suffix.lower() in RECORDED or (target is not None and target.suffix.lower() in WRITTEN):
+        if to or scheme or variant:
+            raise UsageError("--to, --scheme and --variant are for schemes", why=f"{what} is a recording")
+        return finish(_recording(Path(what), target, unit, yes, force), as_json=json, files=False)
+    if to is None:
+        raise UsageError("No format given", do="add --to nmodl (NEURON) or --to mmt (Myokit)")
+    if unit or yes:
+        raise UsageError("--unit and --yes are for recordings", why=f"{what} names no file of a recording")
+    return finish(_scheme(what, to, scheme, variant, target, force), as_json=json, files=False)
+
+
+def _scheme(what: str, to: str, base: str | None, variant: str | None, target: Path | None, force: bool) -> Result:
+    from ..exchange import FORMATS, export
+    from ..library.references import references_of_modulator, references_of_scheme
+    from ..library.scheme import find_scheme, scheme_ids
+    from ..units import show_concentration
+
+    compound, name = None, next((s for s in scheme_ids() if s.lower() == what.lower()), None)
+    if name is not None and (base or variant):
+        raise UsageError("--scheme and --variant go with a compound", why=f"{what!r} is a scheme")
+    notes, assumed = [], []
+    if name is None:
+        compound, name, action = _acting(what, base, assumed)
+        scheme = action.apply(find_scheme(name), variant)
+        if action.kind == "operator" and variant is None:
+            assumed.append(f"variant {action.variants[0][0]!r} of {', '.join(v for v, _ in action.variants)}")
+        if action.saturating_only:
+            notes.append(f"The affinity of {compound} is unknown: only a saturating concentration means anything.")
+    else:
+        scheme = find_scheme(name)
+    text = export(scheme, to)
+    path = target or Path(re.sub(r"[^\w.-]+", "_", scheme.name) + FORMATS[to].ending)
+    _replace(path, force, lambda part: part.write_text(text, encoding="utf-8"))
+    keys = list(dict.fromkeys([*references_of_scheme(name), *(references_of_modulator(compound) if compound else [])]))
+    bath = dict(scheme.bath_uM)
+    rows = [
+        ["scheme", scheme.name], ["states", str(scheme.n)], ["transitions", str(len(scheme.edges))],
+        *[[f"concentration of {name}", show_concentration(bath.get(name, 0.0))] for name in scheme.ligands],
+        *[["not expressed", line] for line in left_out(text)],
+    ]  # fmt: skip
+    inputs = {"what": what, "to": to, "scheme": name, "compound": compound, "variant": variant}
+    return Result(
+        "convert", scheme.name, inputs, [FORMATS[to].tool, path.name], rows, assumed=assumed, notes=notes,
+        extra={"references": keys, "not_expressed": left_out(text), "files": {"export": str(path)}},
+    )  # fmt: skip
+
+
+def _acting(what: str, base: str | None, assumed: list[str]) -> tuple[str, str, Action]:
+    """Return compound id, scheme id and action."""
+    from ..library.compound import compound_ids, find_compound
+    from ..library.finding import ExperimentDoc, findings_of
+    from ..library.modulator import find_action, modulator_ids
+    from ..library.scheme import scheme_ids
+
+    try:
+        compound = find_compound(what)
+    except UnknownNameError:
+        do = "list them with: potentiate compound --list"
+        raise UnknownNameError("compound or scheme", what, [*compound_ids(), *scheme_ids()], do=do) from None
+    compound.require_pharmacology()
+    action = find_action(compound.id)
+    if action is None:
+        why = f"no action of {compound.name} on AMPA receptors is parameterised"
+        do = f"compounds that have parameters: {', '.join(modulator_ids())}"
+        raise UsageError("Nothing to convert", where=what, why=why, do=do)
+    if base is not None:
+        known = {s.lower(): s for s in scheme_ids()}
+        if base.lower() not in known:
+            raise UnknownNameError("scheme", base, scheme_ids())
+        return compound.id, known[base.lower()], action
+    schemes = Counter(
+        f.experiment.base_scheme for f in findings_of(compound.id) if isinstance(f.experiment, ExperimentDoc)
+    )
+    name = schemes.most_common(1)[0][0] if schemes else "Partin1996"
+    assumed.append(
+        f"base scheme {name} ({'that of most of its findings' if schemes else 'no finding names one'}; --scheme)"
+    )
+    return compound.id, name, action
+
+
+def left_out(text: str) -> list[str]:
+    """Return what an exported file says that it does not express."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.endswith("Not expressed here:"):
+            break
+    found = []
+    for line in lines:
+        if not re.match(r"^[:#] {3}\S", line):
+            break
+        found.append(line[4:])
+    return found
+
+
+def _recording(source: Path, target: Path | None, unit: str | None, yes: bool, force: bool) -> Result:
+    from ..recordings.delimited import write_csv
+    from ..recordings.read import read
+
+    if target is None:
+        raise UsageError("No file to write", do=f"for example: potentiate convert {source} {source.stem}.csv")
+    ending = target.suffix.lower()
+    if ending not in WRITTEN:
+        raise UsageError(f"Cannot write {target.name!r}", why=f"ending {ending!r}", do=f"use {', '.join(WRITTEN)}")
+    recording = read(source, unit=unit, yes=yes)
+    said: list[str] = []
+
+    def write(part: Path) -> None:
+        recording.save(part) if ending == ".nc" else write_csv(
+            recording, part, delimiter="\t" if ending == ".tsv" else ","
+        )
+        said.append(_compare(recording, read(part), target.name))
+
+    _replace(target, force, write)
+    rows = []
+    for number, channel in enumerate(recording.channels):
+        values = recording.data[number]
+        rows.append([number, channel.name, channel.file_unit or "-", channel.unit, float(np.nanmin(values)),
+                     float(np.nanmax(values))])  # fmt: skip
+    return Result(
+        "convert", source.stem, {"what": str(source), "to": ending[1:], "unit": unit},
+        ["channel", "name", "unit in file", "unit written", "lowest", "highest"], rows,
+        title=recording.describe(), notes=[f"Check: {said[0]}."], extra={"files": {"recording": str(target)}},
+    )  # fmt: skip
+
+
+def _compare(before: Recording, after: Recording, where: str) -> str:
+    """Return what a file that was just written holds when it is read back.
+
+    Raises
+    ------
+    NumericalError
+        Other values or units.
+    """
+    if before.units == after.units and np.array_equal(before.data, after.data, equal_nan=True):
+        return "values and units read back exactly"
+
+    def by_unit(recording: Recording) -> dict[str, np.ndarray]:
+        rows: dict[str, list[np.ndarray]] = {}
+        for channel, values in zip(recording.channels, recording.data, strict=True):
+            rows.setdefault(channel.unit, []).append(values.ravel())
+        return {unit: np.concatenate(parts) for unit, parts in rows.items()}
+
+    old, new = by_unit(before), by_unit(after)
+    if old.keys() != new.keys() or not all(np.array_equal(old[u], new[u], equal_nan=True) for u in old):
+        raise NumericalError(
+            "The file does not read back as it was", where=where, do="use NetCDF (.nc), and report this"
+        )
+    return (
+        "values and units read back exactly, but channels of one unit become sweeps of one channel: NetCDF keeps them"
+    )
+
+
+def _replace(path: Path, force: bool, write: Callable[[Path], object]) -> None:
+    """Write to a temporary name beside the file, then rename."""
+    if path.exists() and not force:
+        raise DataError(f"{path} exists", do="choose another name with -o, or add --force")
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    try:
+        write(part)
+        os.replace(part, path)
+    except OSError as error:
+        raise DataError(f"Cannot write {path}", why=error.strerror or str(error), do="choose another -o") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
