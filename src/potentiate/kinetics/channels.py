@@ -82,10 +82,9 @@ def simulate_counts(
     # one matrix per distinct part, one product per kind of interval
     parts = list(dict.fromkeys(part for kind in kinds for part in kind))
     index = {part: i for i, part in enumerate(parts)}
-    if parts:
-        exponentials = transition_matrix(
-            generators[np.array([g for g, _ in parts])], np.array([d for _, d in parts])
-        )
+    exponentials = transition_matrix(
+        generators[np.array([g for g, _ in parts], dtype=int)], np.array([d for _, d in parts])
+    )
     steps = np.empty((len(kinds), n, n))
     for i, kind in enumerate(kinds):
         steps[i] = exponentials[index[kind[0]]]

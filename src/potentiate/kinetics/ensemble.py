@@ -59,7 +59,7 @@ def require_float64(*arrays: Any) -> None:
     """
     import jax
 
-    if not jax.config.jax_enable_x64:
+    if not jax.config.read("jax_enable_x64"):
         raise NumericalError(
             "JAX is set to single precision",
             why="rates span many decades; gradients in float32 are wrong by 1e-3",
@@ -162,12 +162,12 @@ class Ensemble:
         return self._sampled(sample_sweeps, log_k, xp)
 
     def chunk(self, sets: int | None = None) -> int:
-        """Return how many parameter sets are computed at once: up to 50, less if they do not fit CHUNK_BYTES."""
+        """Return how many parameter sets are computed at once: up to 25, less if they do not fit CHUNK_BYTES."""
         k = self.observe.shape[-1]
         samples = 3 * len(self.plan.hops) * self.plan.n_samples * k
         matrices = sum((2 * t.squares + 2) * len(t.generators) for t in self.plan.tables) * self.scheme.n**2
         fits = CHUNK_BYTES // (8 * (samples + matrices))
-        return int(min(max(1, fits), 50, sets or 50))
+        return int(min(max(1, fits), 25, sets or 25))
 
     def _mapped(self, function: Any) -> Any:
         import jax

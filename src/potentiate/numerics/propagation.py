@@ -206,7 +206,7 @@ def _lay_out(sheets: list[list[_Row]], dt_ms: float, n_samples: int) -> Plan:
     n_hops = max(map(len, hops))
 
     where = np.empty((len(sheets), n_samples, 2), dtype=int)  # output, place in it
-    widths = {g: width for width, generators in layout for g in generators}
+    widths: dict[int | None, int] = {g: width for width, generators in layout for g in generators}
     for number, (g, members) in enumerate(outputs.items()):
         for i, (s, _, row) in enumerate(members):
             where[s, row.first : row.first + row.count, 0] = number
@@ -334,7 +334,7 @@ def _split(array: Any, sizes: list[int], xp: Any) -> list[Any]:
     if xp is not np:
         from jax import lax
 
-        return lax.split(array, sizes)  # its transpose is one concatenation, not a sum of padded slices
+        return list(lax.split(array, sizes))  # its transpose is one concatenation, not a sum of padded slices
     edges = [0, *itertools.accumulate(sizes)]
     return [array[i:j] for i, j in itertools.pairwise(edges)]
 
