@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from ..errors import UsageError
 from ..measures.jump import MINIMUM_PA, Jump, measure_jump
 from ..measures.observable import Observable
-from ..measures.train import Train, find_stimuli, measure_train, regular_run
+from ..measures.train import Train, blank, find_stimuli, measure_train, regular_run
 from ..recordings.read import read
 from ..units import parse
 from .output import Result, finish
@@ -186,14 +186,14 @@ def _application(result: Result, one: Recording, index: list[int], told: dict[st
                       "on (ms)", "off (ms)", "status", "reason"]  # fmt: skip
     count = sum(jump.responds for jump in jumps)
     result.notes.append(f"{count} of {len(jumps)} sweeps respond. Sweeps are numbered from 0.")
-    result.figure = _drawn(lambda: _figure(one, jumps, result))
+    result.figure = lambda: _application_figure(one, jumps, result)
 
 
 def _train(result: Result, one: Recording, index: list[int], given: list[float] | None) -> None:
     t, sweeps = one.time_ms, one.sweeps
     if given is None and find_stimuli(t, sweeps).size == 0:
-        raise UsageError("No stimulus found", where=one.provenance.get("file", ""), why="no artefact stands out of the noise",
-                         do='give their times: --stimuli "164 ms, 184 ms"')  # fmt: skip
+        why, do = "no artefact stands out of the noise", 'give their times: --stimuli "164 ms, 184 ms"'
+        raise UsageError("No stimulus found", where=one.provenance.get("file", ""), why=why, do=do)
     found = [measure_train(t, sweeps, given, polarity=side) for side in ("negative", "positive")]
     sizes = [abs(side.amplitudes[0].value) if side.amplitudes[0].known else 0.0 for side in found]
     train = found[int(sizes[1] > sizes[0])]
@@ -214,17 +214,38 @@ def _train(result: Result, one: Recording, index: list[int], given: list[float] 
                       f"failures of {len(index)}", "status", "reason"]  # fmt: skip
     ppr = f"PPR {train.ppr.value:.3g} ({train.ppr.convention})" if train.ppr.known else f"PPR: {train.ppr.reason}"
     result.notes.append(f"{ppr}. Amplitudes are of the mean of {len(index)} sweeps.")
-    result.figure = _drawn(lambda: _figure(one, train, result))
+    result.figure = lambda: _train_figure(one, train, result)
 
 
-def _figure(one: Recording, measured: Sequence[Jump] | Train, result: Result) -> Figure:
+def _application_figure(one: Recording, jumps: Sequence[Jump], result: Result) -> Figure:
+    """Draw the sweeps that respond (all, where none does) with their peaks and the fits of the wash."""
     from ..show.recording_figure import recording_figure
 
-    return recording_figure(one, measured, str(result.inputs["file"]))
+    drawn = [k for k, jump in enumerate(jumps) if jump.responds] or list(range(len(jumps)))
+    index = result.inputs["sweeps"]
+    measured = [
+        {"at": jumps[k].peak, "fit": jumps[k].wash, "peak": jumps[k].peak.amplitude, "SS/peak": jumps[k].steady_state,
+         "tau_des": jumps[k].tau_des, "tau_off": jumps[k].tau_off}
+        for k in drawn
+    ]  # fmt: skip
+    title = f"{Path(result.inputs['file']).name}: {sum(j.responds for j in jumps)} of {len(jumps)} sweeps respond"
+    return recording_figure(one.select(drawn), measured, title, sweep_names=[f"sweep {index[k]}" for k in drawn])
 
 
-def _drawn(draw: Callable[[], Figure]) -> Callable[[], Figure] | None:
-    """Return what draws the figure; None while the room of figures has no such figure."""
-    from importlib.util import find_spec
+def _train_figure(one: Recording, train: Train, result: Result) -> Figure:
+    """Draw the train without its artefacts, and the amplitudes sweep by sweep."""
+    from ..recordings.recording import Recording
+    from ..show.recording_figure import recording_figure
 
-    return draw if find_spec("potentiate.show.recording_figure") else None
+    t, stimuli = one.time_ms, train.stimuli_ms
+    seen = (t >= stimuli[0] - 20.0) & (t <= stimuli[-1] + 80.0)
+    clean = blank(t, one.sweeps, stimuli)[:, seen]
+    shown = Recording.from_arrays(t[seen], clean, provenance=one.provenance, label=one.label, name=one.channels[0].name)
+    measured = [
+        {f"pulse {k + 1}": Observable(f"pulse {k + 1}", value, "pA") for k, value in enumerate(sweep)}
+        for sweep in train.sweep_amplitudes_pA
+        if np.isfinite(sweep).all()
+    ]
+    title = f"{Path(result.inputs['file']).name}: {stimuli.size} stimuli, artefacts blanked"
+    names = [f"sweep {k}" for k in result.inputs["sweeps"]]
+    return recording_figure(shown, measured, title, sweep_names=names)
