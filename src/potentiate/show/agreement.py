@@ -140,7 +140,8 @@ def _draw_rows(ax: Axes, verdicts: Sequence[Verdict], axis_label: str) -> None:
         at = min(max(row.model, 1 / edge), edge)
         ax.plot(
             [at], [y], marker=(">" if row.model > 1 else "<") if beyond else marker, color=colour, markersize=6.0,
-            markerfacecolor=colour if filled else "white", markeredgewidth=1.1, zorder=3, clip_on=False, linestyle="none",
+            markerfacecolor=colour if filled else "white", markeredgewidth=1.1, zorder=3, clip_on=False,
+            linestyle="none",
         )  # fmt: skip
     ax.set_yticks(range(len(rows)), [v.id for v in verdicts])
     ax.tick_params(axis="y", length=0, pad=3)
@@ -171,10 +172,10 @@ def _texts(v: Verdict) -> tuple[str, str]:
     return said, model
 
 
-def height_in(verdicts: Sequence[Verdict]) -> float:
+def height_in(verdicts: Sequence[Verdict], columns: bool = True) -> float:
     """Return the height that :func:`draw_agreement` needs, inches."""
     parts = [len(p) for p in split(verdicts) if p]
-    return sum(n * ROW_IN + 0.78 for n in parts) + 0.28
+    return sum(n * ROW_IN + 0.78 for n in parts) + (0.28 if columns else 0.6)
 
 
 @styled
@@ -208,7 +209,7 @@ def draw_agreement(
     page_width, page_height = figure.get_size_inches()
     both = list(split(verdicts))
     left_out = 0
-    while height_in([v for part in both for v in part]) > height + 1e-6 and any(both):
+    while height_in([v for part in both for v in part], columns) > height + 1e-6 and any(both):
         candidates = [(ORDER.index(part[-1].verdict) % 3, len(part), i) for i, part in enumerate(both) if part]
         both[max(candidates)[2]].pop()
         left_out += 1
@@ -217,15 +218,16 @@ def draw_agreement(
     _legend(figure, verdicts, left, bottom + height)
     sections = (
         (both[0], "Numbers", "model / published", "grey: tolerated, or the published range"),
-        (both[1], "Directions and nulls", "model, drug / control", "arrow: published direction; grey: margin of a null"),
+        (both[1], "Directions and nulls", "model, drug / control", "arrow: published direction; grey: margin of null"),
     )
     for rows, name, axis_label, note in sections:
         if not rows:
             continue
         tall = len(rows) * ROW_IN
         figure.text(left / page_width, (top - 0.06) / page_height, name, fontsize=NORMAL, fontweight="bold", va="top")
-        figure.text((left + names_in) / page_width, (top - 0.06) / page_height, note, fontsize=SMALL, color=GREY,
-                    va="top")  # fmt: skip
+        if columns:
+            figure.text((left + names_in) / page_width, (top - 0.06) / page_height, note, fontsize=SMALL, color=GREY,
+                        va="top")  # fmt: skip
         ax = figure.add_axes((
             (left + names_in) / page_width, (top - 0.28 - tall) / page_height,
             (width - names_in - text_in - 0.05) / page_width, tall / page_height,
@@ -234,6 +236,10 @@ def draw_agreement(
         if columns:
             _columns(ax, rows, (width - names_in - text_in - 0.05), text_in)
         top -= tall + 0.78
+    if any(both) and not columns:
+        key = "grey bar: tolerated, published range, or margin of a null\ngrey arrow: published direction"
+        figure.text((left + width) / page_width, (top - 0.02) / page_height, key, fontsize=SMALL, color=GREY, va="top",
+                    ha="right", linespacing=1.35)  # fmt: skip
     if not any(both):
         figure.text(left / page_width, (top - 0.1) / page_height, "no finding is simulable", fontsize=SMALL, color=GREY,
                     va="top")  # fmt: skip
@@ -242,7 +248,8 @@ def draw_agreement(
 
 def _columns(ax: Axes, rows: Sequence[Verdict], axes_in: float, text_in: float) -> None:
     for x, name in ((0.12, "published"), (1.08, "model (interval)")):
-        ax.text(1 + x / axes_in, -0.62, name, transform=ax.get_yaxis_transform(), fontsize=SMALL, color=GREY, va="bottom")
+        ax.text(1 + x / axes_in, -0.62, name, transform=ax.get_yaxis_transform(), fontsize=SMALL, color=GREY,
+                va="bottom")  # fmt: skip
         for y, v in enumerate(rows):
             ax.text(1 + x / axes_in, y, _texts(v)[x > 1], transform=ax.get_yaxis_transform(), fontsize=SMALL,
                     va="center")  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import DASHES, GREY, LIGHT, MARKERS, SERIES, SMALL, styled
+from .style import DASHES, GREY, LIGHT, MARKERS, SERIES, SMALL, inches, pretty, styled, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,9 +79,9 @@ def draw_curve(ax: Axes, curve: Curve, *, colours: Sequence[str] | None = None) 
         colour = colours[k] if colours else SERIES[look]
         label = labels[k] if k < len(labels) else ""
         _series(ax, x, y, curve.smooth, colour, look, label)
-    ax.set_title(curve.title)
-    ax.set_xlabel(curve.x_label)
-    ax.set_ylabel(curve.y_label)
+    ax.set_title(wrapped(pretty(curve.title), inches(ax)[0]))
+    ax.set_xlabel(pretty(curve.x_label))
+    ax.set_ylabel(pretty(curve.y_label))
     if tested.size:
         ax.set_xscale("log")
         low, high = float(tested.min()), float(tested.max())
@@ -123,7 +123,7 @@ def _log_ticks(ax: Axes, low: float, high: float) -> None:
     subs = (1.0,) if decades > 2.2 else (1.0, 3.0) if decades > 1.2 else (1.0, 2.0, 5.0)
     ax.xaxis.set_major_locator(LogLocator(10.0, subs=subs, numticks=7))
     ax.xaxis.set_minor_locator(LogLocator(10.0, subs=tuple(range(2, 10)), numticks=50))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}".replace(",", " ") if v >= 1 else f"{v:g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _amount(v)))
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -140,14 +140,14 @@ def _halves(
         value, interval = half
         if not tested[0] <= value <= tested[1]:
             continue
-        height = 0.035 + 0.05 * shown
+        height = 0.04 + 0.085 * shown
         low, high = interval or (None, None)
         line = ax.get_xaxis_transform()
         if interval is not None:
-            ends = [tested[0] if low is None else max(low, tested[0]), tested[1] if high is None else min(high, tested[1])]
+            ends = [max(low or tested[0], tested[0]), min(high or tested[1], tested[1])]
             ax.plot(ends, [height, height], color=colour, transform=line, linewidth=1.0, solid_capstyle="butt")
-        ax.plot([value], [height], marker="|", markersize=9, markeredgewidth=1.6, color=colour, transform=line)
-        text = f"{_subscript(curve.half_name)} {value:.3g} {curve.unit}"
+        ax.plot([value], [height], marker="|", markersize=8, markeredgewidth=1.6, color=colour, transform=line)
+        text = f"{_subscript(curve.half_name)} {_amount(value)} {pretty(curve.unit)}"
         # a legend of its own: text beside the tick would meet the points
         ax.plot([], [], marker="|", markersize=7, markeredgewidth=1.6, linestyle="none", color=colour, label=text)
         shown += 1
@@ -158,8 +158,15 @@ def _halves(
                 color=GREY)  # fmt: skip
 
 
+def _amount(value: float) -> str:
+    """Return three significant digits, thousands set apart."""
+    if value < 1000:
+        return f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):,.0f}".replace(",", "\u2009")
+
+
 def _subscript(name: str) -> str:
-    return "".join(("EC$_{50}$" if name == "EC50" else "IC$_{50}$") if name in ("EC50", "IC50") else name)
+    return {"EC50": "EC$_{50}$", "IC50": "IC$_{50}$"}.get(name, name)
 
 
 def _listed(half: Any, count: int) -> list[Any]:

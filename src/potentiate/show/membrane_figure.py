@@ -44,12 +44,12 @@ def membrane_figure(
     wash_s : float
         Wash of the map; incubation at equilibrium.
     """
-    upper, lower = (3.0 if run is not None else 0.0), (3.55 if verdict is not None else 0.0)
-    width, height = 7.4, 0.6 + upper + lower + 0.15
+    upper, lower = (3.0 if run is not None else 0.0), (3.45 if verdict is not None else 0.0)
+    width, height = 7.4, 0.4 + upper + lower
     figure = page(width, height)
     heading(figure, title)
     if run is not None:
-        bottom = height - 0.6 - upper
+        bottom = height - 0.4 - upper
         _isotherm(_place(figure, 0.75, bottom + 0.55, 2.75, upper - 0.9), run, drug)
         _scatchard(_place(figure, 4.35, bottom + 0.55, 2.75, upper - 0.9), run, drug)
     if verdict is not None:
@@ -59,10 +59,11 @@ def membrane_figure(
             ax = _place(figure, 0.75 + 3.42 * i, 1.0, 2.3, lower - 1.6)
             _map(figure, ax, verdict, name, wash_s, field, label, first=i == 0)
         said = (
-            f"Map: {name}; equilibrium, {wash_s:g} s wash. Frame: reference kinetics. Crosses: Bmax up and Kd unchanged."
+            f"Map: {name}; at equilibrium, {wash_s:g} s wash.\n"
+            "Frame: reference kinetics; crosses: Bmax up and Kd unchanged. "
+            f"At the reference: {verdict.verdict}."
         )
-        figure.text(0.35 / width, 0.30 / height, said, fontsize=SMALL, color=GREY)
-        figure.text(0.35 / width, 0.12 / height, f"At the reference: {verdict.verdict}.", fontsize=SMALL, color=BLACK)
+        figure.text(0.35 / width, 0.12 / height, said, fontsize=SMALL, color=GREY, linespacing=1.35, va="bottom")
     return figure
 
 
@@ -123,7 +124,7 @@ def _scatchard(ax: Axes, run: AssayRun, drug: str) -> None:
     ax.set_ylabel("bound / free (pmol/mg/nM)")
     ax.set_title("Scatchard plot, 95 % intervals")
     ax.set_xlim(left=0)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.22 * ax.get_ylim()[1])
     for i, (text, colour) in enumerate(texts):
         ax.text(1.02, 1.0 - 0.17 * i, text, transform=ax.transAxes, fontsize=SMALL, color=colour, va="top", ha="right",
                 linespacing=1.2)  # fmt: skip
@@ -136,7 +137,8 @@ def _strongest(verdict: BmaxVerdict) -> str:
 
 
 def _map(
-    figure: Figure, ax: Axes, verdict: BmaxVerdict, hypothesis: str, wash_s: float, field: str, label: str, *, first: bool
+    figure: Figure, ax: Axes, verdict: BmaxVerdict, hypothesis: str, wash_s: float, field: str, label: str, *,
+    first: bool,
 ) -> None:
     """Draw a ratio over the drug's factor and the association; crosses where the finding is mimicked."""
     from matplotlib.colors import LogNorm
@@ -166,8 +168,9 @@ def _map(
                     markersize=6.0, markeredgewidth=1.8)  # fmt: skip
     home = [scales.index(p.kon_scale) for p in points if p.reference]
     if home:
-        ax.add_patch(Rectangle((0, min(home)), len(factors), max(home) - min(home) + 1, fill=False, edgecolor=VERMILLION,
-                               linewidth=1.6, linestyle=(0, (4, 2)), clip_on=False))  # fmt: skip
+        tall = max(home) - min(home) + 1
+        ax.add_patch(Rectangle((0, min(home)), len(factors), tall, fill=False, edgecolor=VERMILLION, linewidth=1.6,
+                               linestyle=(0, (4, 2)), clip_on=False))  # fmt: skip
     ax.set_xticks(np.arange(len(factors))[::3] + 0.5, [f"{f:g}" for f in factors[::3]])
     ax.set_yticks(np.arange(len(scales)) + 0.5, [f"{s:g}" for s in scales] if first else [""] * len(scales))
     ax.set_xlabel("factor on dissociation")
@@ -180,7 +183,11 @@ def _map(
     x0, y0, w, h = ax.get_position().bounds
     bar = figure.add_axes((x0 + w + 0.012, y0, 0.014, h))
     colours = figure.colorbar(image, cax=bar, extend="max" if high > 20 else "neither")
-    ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if norm.vmin <= t <= norm.vmax]
+    ticks: list[float] = []
+    for t in (1, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20):
+        apart = 0.16 * math.log(norm.vmax / norm.vmin)
+        if norm.vmin <= t <= norm.vmax and all(abs(math.log(t / u)) > apart for u in ticks):
+            ticks.append(t)
     colours.ax.yaxis.set_major_locator(FixedLocator(ticks))
     colours.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     colours.ax.yaxis.set_minor_locator(NullLocator())

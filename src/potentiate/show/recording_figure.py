@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import BLACK, GREY, LIGHT, ORANGE, SMALL, VERMILLION, heading, page, styled
+from .style import BLACK, GREY, LIGHT, ORANGE, SERIES, SMALL, VERMILLION, heading, inches, page, pretty, shades, styled
 from .traces import _place, _thin, draw_traces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..measures.observable import Observable
     from ..recordings.recording import Recording
 
 #: More sweeps than this are drawn behind their mean, without marks of their own.
@@ -65,9 +64,13 @@ def recording_figure(
         _cloud(ax, t, rows, recording.unit)
         _values(figure, ids[:4], measures, width, height)
     else:
-        draw_traces(ax, t, rows, names if n > 1 else (), unit=recording.unit or "(no unit)", legend=n > 1)
+        full = SERIES if n <= len(SERIES) else shades(n)
+        # fits are drawn in the colour of their sweep, over a paler sweep
+        pale = [_pale(colour) for colour in full] if n > 1 else full
+        draw_traces(ax, t, rows, unit=recording.unit or "(no unit)", colours=pale)
         for i, found in enumerate(measures[:n]):
-            _marks(ax, t, rows[i], found)
+            _marks(ax, t, rows[i], found, full[i] if n > 1 else VERMILLION)
+        _table(ax, measures[:n], names, full)
     return figure
 
 
@@ -75,7 +78,8 @@ def _foot(recording: Recording, n: int, many: bool) -> str:
     dt = recording.interval_ms
     rate = "uneven sampling" if math.isnan(dt) else f"{1 / dt:.4g} kHz"
     drawn = f"n = {n} sweeps (grey) and their mean (black)" if many else f"n = {n} sweep{'s' if n > 1 else ''}"
-    return f"{drawn}, {recording.label}, channel {recording.channels[0].name!r}, {rate}"
+    marks = "" if many else "; circle: peak, bar: baseline, dashes: fit"
+    return f"{drawn}, {recording.label}, channel {recording.channels[0].name!r}, {rate}{marks}"
 
 
 def _ids(measures: Sequence[Measured]) -> list[str]:
@@ -93,16 +97,22 @@ def _cloud(ax: Axes, t: np.ndarray, rows: np.ndarray, unit: str) -> None:
     ax.set_ylim(min(low, float(np.nanpercentile(rows, 0.01))), max(high, float(np.nanpercentile(rows, 99.99))))
 
 
-def _marks(ax: Axes, t: np.ndarray, row: np.ndarray, found: Measured) -> None:
+def _pale(colour: str) -> str:
+    from matplotlib.colors import to_hex, to_rgb
+
+    return to_hex([0.45 + 0.55 * part for part in to_rgb(colour)])
+
+
+def _marks(ax: Axes, t: np.ndarray, row: np.ndarray, found: Measured, colour: str) -> None:
     """Mark peak, baseline, levels and the fitted decay of one sweep."""
     at, fit = found.get("at"), found.get("fit")
     peak = found.get("peak")
     baseline = float(getattr(at, "baseline_pA", math.nan))
     if at is not None and at.amplitude.known:
-        ax.plot([t[at.index]], [row[at.index]], "o", color=VERMILLION, markersize=5, markerfacecolor="none", zorder=5)
+        ax.plot([t[at.index]], [row[at.index]], "o", color=colour, markersize=5, markerfacecolor="none", zorder=5)
     elif _known(peak):
         k = int(np.argmin(np.abs(row - peak.value)))
-        ax.plot([t[k]], [row[k]], "o", color=VERMILLION, markersize=5, markerfacecolor="none", zorder=5)
+        ax.plot([t[k]], [row[k]], "o", color=colour, markersize=5, markerfacecolor="none", zorder=5)
     if math.isfinite(baseline):
         ax.plot([t[0], t[max(1, len(t) // 12)]], [baseline] * 2, color=ORANGE, linewidth=2.0, zorder=4)
     for id in LEVELS:
@@ -115,23 +125,39 @@ def _marks(ax: Axes, t: np.ndarray, row: np.ndarray, found: Measured) -> None:
         x = np.linspace(fit.start_ms, fit.stop_ms, 400)
         part = exponentials.offset + np.exp(-(x[:, None] - fit.start_ms) / exponentials.taus) @ exponentials.amplitudes
         sign = getattr(at, "sign", -1)
-        ax.plot(x, (baseline if math.isfinite(baseline) else 0.0) + sign * part, color=VERMILLION, linewidth=1.6,
+        ax.plot(x, (baseline if math.isfinite(baseline) else 0.0) + sign * part, color=colour, linewidth=1.6,
                 linestyle=(0, (3, 1.5)), zorder=5)  # fmt: skip
-    _table(ax, [o for o in found.values() if hasattr(o, "known")])
 
 
 def _known(o: Any) -> bool:
     return bool(getattr(o, "known", False))
 
 
-def _table(ax: Axes, observables: Sequence[Observable]) -> None:
-    """Write the values of a single sweep once, where the trace is not."""
-    if getattr(ax, "_values_written", False) or not observables:
+def _table(ax: Axes, measures: Sequence[Measured], names: Sequence[str], colours: Sequence[str]) -> None:
+    """Write the values, one column per sweep, below the trace on the right, where a decayed current leaves room."""
+    ids = list(dict.fromkeys(k for found in measures for k, o in found.items() if hasattr(o, "known")))[:9]
+    if not ids:
         return
-    ax._values_written = True  # type: ignore[attr-defined]
-    lines = [f"{o.id}  {o.value:.4g} {o.unit}".rstrip() if o.known else f"{o.id}  –  ({o.status})" for o in observables]
-    ax.text(0.40, 0.06, "\n".join(lines[:9]), transform=ax.transAxes, fontsize=SMALL, color=GREY, va="bottom",
-            linespacing=1.35)  # fmt: skip
+    width = inches(ax)[0]
+    step, first = 0.72 / width, 0.30 if len(measures) > 2 else 0.36
+    several = len(measures) > 1
+    for row, id in enumerate([*([""] if several else []), *ids]):
+        y = 0.05 + 0.062 * (len(ids) - row if several else len(ids) - 1 - row)
+        unit = next((found[id].unit for found in measures if hasattr(found.get(id), "unit")), "")
+        ax.text(first, y, f"{id} ({pretty(unit)})" if unit else id, transform=ax.transAxes, fontsize=SMALL, color=GREY)
+        for i, found in enumerate(measures):
+            text = names[i] if not id else f"{found[id].value:.4g}" if _known(found.get(id)) else "–"
+            ax.text(first + (1.75 / width) + i * step, y, text, transform=ax.transAxes, fontsize=SMALL, ha="right",
+                    color=_ink(colours[i]) if several else BLACK)  # fmt: skip
+
+
+def _ink(colour: str) -> str:
+    """Return a colour dark enough for text."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    rgb = to_rgb(colour)
+    bright = 0.21 * rgb[0] + 0.72 * rgb[1] + 0.07 * rgb[2]
+    return to_hex([part * min(1.0, 0.42 / max(bright, 0.01)) for part in rgb])
 
 
 def _values(figure: Figure, ids: Sequence[str], measures: Sequence[Measured], width: float, height: float) -> None:

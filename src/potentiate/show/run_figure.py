@@ -64,9 +64,9 @@ def run_figure(
     each, tall = room / columns, upper / rows
     for i, panel in enumerate(panels):
         row, column = divmod(i, columns)
-        ax = _place(figure, side + column * each, HEIGHT - top - (row + 1) * tall + 0.35, each - 0.1, tall - 0.6)
+        ax = _place(figure, side + column * each, HEIGHT - top - (row + 1) * tall + 0.25, each - 0.1, tall - 0.5)
         draw_panel(ax, panel, legend=not labels)
-    lower = HEIGHT - top - upper - 0.35
+    lower = HEIGHT - top - upper - 0.25
     _lower(figure, curves, scheme, side, 0.35, room, lower)
     if verdicts:
         left = width - beside
@@ -79,7 +79,8 @@ def run_figure(
 
 
 def _lower(
-    figure: Figure, curves: Sequence[Curve], scheme: Scheme | None, left: float, bottom: float, width: float, height: float
+    figure: Figure, curves: Sequence[Curve], scheme: Scheme | None, left: float, bottom: float, width: float,
+    height: float,
 ) -> None:
     """Draw concentration-responses on the left, the scheme on the right (or below, when there are many curves)."""
     share = 0.42 if scheme is not None and curves else (0.0 if scheme is not None else 1.0)
@@ -88,7 +89,8 @@ def _lower(
     each = height / max(len(curves), 1)
     for i, curve in enumerate(curves):
         if scheme is None:
-            ax = _place(figure, left + i * width / len(curves) + 0.45, bottom + 0.55, width / len(curves) - 0.7, height - 0.95)
+            cell = width / len(curves)
+            ax = _place(figure, left + i * cell + 0.45, bottom + 0.55, cell - 0.7, height - 0.95)
         else:
             y = bottom + height - (i + 1) * each
             ax = _place(figure, left + 0.5, y + 0.55, share * width - 0.7, each - 0.9)
@@ -96,4 +98,5 @@ def _lower(
     if scheme is not None:
         from .scheme_graph import draw_scheme
 
-        draw_scheme(_place(figure, left + share * width, bottom + 0.05, (1 - share) * width - 0.1, height - 0.3), scheme)
+        ax = _place(figure, left + share * width, bottom + 0.05, (1 - share) * width - 0.1, height - 0.3)
+        draw_scheme(ax, scheme)

@@ -78,7 +78,8 @@ def draw_scheme(
         if strength is not None:
             width = 0.4 + 3.0 * float(strength[i]) / (float(strength.max()) or 1.0)
             style = "-|>" if np.asarray(flux)[i] >= 0 else "<|-"
-        gap = [_reach(half[s], a, b) + 1.5 for s in (e.source, e.target)]
+        # a bent arrow leaves a box steeply, near its shorter side
+        gap = [min(_reach(half[s], a, b), 10.0 if bend else 1e9) + 1.5 for s in (e.source, e.target)]
         ax.add_patch(FancyArrowPatch(
             a, b, arrowstyle=style, mutation_scale=4.5 if back == 0 else 3.2, shrinkA=gap[0], shrinkB=gap[1],
             connectionstyle=f"arc3,rad={bend}", linewidth=width, linestyle=(0, (1.5, 1.2)) if crossing else "solid",
@@ -196,7 +197,7 @@ def _write_rates(
     flat = abs(along[0]) > abs(along[1])
     for rate, side, mark in ((forward, 1, 0), (backward, -1, 1)):
         offset = normal * side * 2.5 * (1 if along @ (1, 0) >= 0 or not flat else -1)
-        arrow = ("→", "←") if flat and along[0] > 0 else ("←", "→") if flat else ("↑", "↓") if along[1] > 0 else ("↓", "↑")
+        arrow = ("↑", "↓") if along[1] > 0 else ("↓", "↑")
         where = middle + offset
         across = "center" if flat else "right" if offset[0] < 0 else "left"
         up = ("bottom" if offset[1] > 0 else "top") if flat else "center"
@@ -217,14 +218,16 @@ def _finish(ax: Axes, scheme: Scheme, layers: int, legend: bool) -> None:
 
     bare(ax)
     if layers:
-        added = next((e.forward.ligand for e in scheme.edges if e.role in ("modulate", "block") and e.forward.ligand), "")
+        behind = [e.forward.ligand for e in scheme.edges if e.role in ("modulate", "block") and e.forward.ligand]
+        added = behind[0] if behind else ""
         text = f"behind: 1{f' to {layers}' if layers > 1 else ''} {added} bound"
         ax.text(0.0, 1.0, text, transform=ax.transAxes, fontsize=SMALL, color=GREY, va="top")
     if not legend:
         return
     present = [c for c in LOOKS if c in scheme.classes]
     handles = [
-        Patch(facecolor=LOOKS[c][0], edgecolor=BLACK, linestyle=LOOKS[c][2], linewidth=0.8, label=NAMES[c]) for c in present
+        Patch(facecolor=LOOKS[c][0], edgecolor=BLACK, linestyle=LOOKS[c][2], linewidth=0.8, label=NAMES[c])
+        for c in present
     ]
     ax.legend(
         handles=handles, loc="lower center", ncols=len(present) if 72 * inches(ax)[0] >= 235 else 2, handlelength=1.1,

@@ -100,7 +100,7 @@ def _grow(
         else:
             s, parent, edge = step
             wanted = _beside(scheme, place[parent], parent, s, edge)
-        place[s] = _free(wanted, taken)
+        place[s] = _free(wanted, taken, beside=scheme.classes[s] == "open")
         taken.add(place[s])
 
 
@@ -135,8 +135,11 @@ def _beside(scheme: Scheme, at: tuple[int, int], parent: int, s: int, edge: Edge
     return x + max(gained, 1), y
 
 
-def _free(wanted: tuple[int, int], taken: set[tuple[int, int]]) -> tuple[int, int]:
+def _free(wanted: tuple[int, int], taken: set[tuple[int, int]], *, beside: bool) -> tuple[int, int]:
+    """Return the wanted place or the nearest free one; `beside` tries the left first (a second open state)."""
     x, y = wanted
     down = -1 if y < 0 else 1
-    options = [(x, y), (x + 1, y), (x, y + down), (x + 1, y + down), (x + 2, y), (x, y - down), (x + 1, y - down)]
+    left = [(x - 1, y)] if beside and x > 0 else []
+    steps = [(1, 0), (0, down), (1, down), (2, 0), (0, -down), (1, -down)]
+    options = [(x, y), *left, *((x + i, y + j) for i, j in steps)]
     return next((o for o in options if o not in taken), (max((c for c, _ in taken), default=0) + 1, y))

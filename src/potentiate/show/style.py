@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
+import re
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -118,6 +120,22 @@ def nice(length: float) -> float:
     """
     power = 10.0 ** math.floor(math.log10(length))
     return max(m for m in (1.0, 2.0, 5.0) if m * power <= length * (1 + 1e-9)) * power
+
+
+def pretty(text: str) -> str:
+    """Return text with the Greek letter in its units.
+
+    Examples
+    --------
+    >>> pretty("glutamate (uM)")
+    'glutamate (µM)'
+    """
+    return re.sub(r"\bu(?=[MLgms]\b)", "µ", text)
+
+
+def wrapped(text: str, width_in: float, size: float = NORMAL) -> str:
+    """Return text broken into lines that fit a width."""
+    return "\n".join(textwrap.wrap(text, max(8, int(width_in * 72 / (0.56 * size)))))
 
 
 def inches(ax: Axes) -> tuple[float, float]:

@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .curves import Curve, draw_curve
-from .style import BLACK, DASHES, GREY, SERIES, SMALL, bare, heading, nice, page, shades, styled
+from .style import (
+    BLACK,
+    DASHES,
+    GREY,
+    SERIES,
+    SMALL,
+    bare,
+    heading,
+    inches,
+    nice,
+    page,
+    pretty,
+    shades,
+    styled,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,7 +192,7 @@ def draw_panel(ax: Axes, panel: Panel, *, legend: bool = True) -> None:
         ax, panel.t_ms, panel.sweeps, panel.labels, panel.marks, panel.unit, panel.normalise, panel.window_ms,
         bar=panel.bar, legend=legend,
     )  # fmt: skip
-    ax.set_title(panel.title)
+    ax.set_title(wrapped(pretty(panel.title), inches(ax)[0]))
     note = panel.note or ("scaled to peak" if panel.normalise else "")
     if note:
         ax.text(0.0, -0.02, note, transform=ax.transAxes, fontsize=SMALL, color=GREY, va="top")
@@ -221,14 +236,15 @@ def patch_figure(
     lower = len(curves) + (scheme is not None)
     per_row = max(1, min(2 if scheme is not None and len(curves) < 2 else 3, lower))
     lower_rows = math.ceil(lower / per_row)
-    top, side, trace_in, low_in = 0.78, 0.35, 2.1, 2.75
+    layered = scheme is not None and any(e.role in ("modulate", "block") for e in scheme.edges)
+    top, side, trace_in, low_in = 0.78, 0.35, 2.1 if columns > 1 else 2.5, 3.3 if layered else 2.75
     width, height = 7.6, top + rows * trace_in + lower_rows * low_in + 0.25
     figure = page(width, height)
     heading(figure, title)
     labels = shared_labels(panels)
     if labels:
         key(figure, labels, side, height - 0.45)
-    each = (width - 2 * side) / columns
+    each = min((width - 2 * side) / columns, 5.0)
     for i, panel in enumerate(panels):
         row, column = divmod(i, columns)
         ax = _place(figure, side + column * each, height - top - row * trace_in - trace_in + 0.25, each - 0.12,
