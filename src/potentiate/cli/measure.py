@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from cyclopts import Parameter
@@ -219,15 +219,19 @@ def _train(result: Result, one: Recording, index: list[int], given: list[float] 
 
 def _application_figure(one: Recording, jumps: Sequence[Jump], result: Result) -> Figure:
     """Draw the sweeps that respond (all, where none does) with their peaks and the fits of the wash."""
-    from ..show.recording_figure import recording_figure
+    from ..show.recording_figure import MOST_SWEEPS, recording_figure
 
     drawn = [k for k, jump in enumerate(jumps) if jump.responds] or list(range(len(jumps)))
     index = result.inputs["sweeps"]
-    measured = [
-        {"at": jumps[k].peak, "fit": jumps[k].wash, "peak": jumps[k].peak.amplitude, "SS/peak": jumps[k].steady_state,
-         "tau_des": jumps[k].tau_des, "tau_off": jumps[k].tau_off}
-        for k in drawn
-    ]  # fmt: skip
+    measured: list[dict[str, Any]] = []
+    for k in drawn:
+        jump = jumps[k]
+        values = (
+            (jump.peak.amplitude, jump.steady_state, jump.tau_des, jump.tau_off)
+            if len(drawn) == 1 or len(drawn) > MOST_SWEEPS
+            else ()
+        )
+        measured.append({"at": jump.peak, "fit": jump.wash, **{o.id: o for o in values}})
     title = f"{Path(result.inputs['file']).name}: {sum(j.responds for j in jumps)} of {len(jumps)} sweeps respond"
     return recording_figure(one.select(drawn), measured, title, sweep_names=[f"sweep {index[k]}" for k in drawn])
 
