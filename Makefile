@@ -41,9 +41,7 @@ wheel-test: $(VENV)/.dev ## build the wheel, install it in an empty environment,
 	$(BIN)/python -m pytest tests/packaging -m packaging $(ARGS)
 
 bench: $(VENV)/.run ## time the engine on this machine
-	@set -e; for script in $(wildcard benchmarks/[!_]*.py); do \
-		echo "== $$script"; $(BIN)/python "$$script"; \
-	done
+	$(BIN)/python -m benchmarks
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

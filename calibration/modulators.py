@@ -203,6 +203,7 @@ def aniracetam() -> None:
         ],
         "calibrated_on": ["ani-glu-current-1mM"],
         "bounded_by": [i for i in PLAN["aniracetam"]["bounded_by"] if i != "ani-kainate-null"],  # does not bound it
+        "read_from": ["ani-nmda-null"],  # the model has no NMDA action because none is on record
     })
 
 

@@ -205,7 +205,7 @@ def _drug(
         )
     if conc is None:
         conc = ["saturating"] if action.saturating_only else [
-            show_concentration(f * action.concentration_uM("saturating") / 1000.0) for f in (0.2, 1.0, 10.0)
+            show_concentration(f * action.kd_uM) for f in (0.2, 1.0, 10.0)
         ]
         assumed.append(f"no concentration given: {', '.join(conc)}")
     texts = [part.strip() for text in conc for part in text.split(",") if part.strip()]

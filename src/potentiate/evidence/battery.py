@@ -122,7 +122,7 @@ def _membrane() -> object:
 
 def doses_uM(action: Action) -> list[float]:
     """Return concentrations that span the action: around its affinity, up to the end of the valid range."""
-    kd = action.concentration_uM("saturating") / 1000.0
+    kd = action.kd_uM
     if action.saturating_only:
         return [1000.0 * kd]
     top = action.document.valid_uM[1] if action.document.valid_uM else 10.0 * kd

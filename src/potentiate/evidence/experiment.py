@@ -22,6 +22,12 @@ from ..preparations.patch import Patch
 from ..units import parse, parse_concentration
 from .scoring import Sample, Verdict, score
 
+#: Measures of the plateau: a fold change of them says nothing where the scheme's own plateau is not that of a receptor.
+STEADY = ("steady_state", "steady_state_ratio", "percent_desensitization", "emax")
+
+#: Steady state over peak of recombinant AMPA receptors at 10 mM glutamate (Traynelis 2010, table 16).
+NATIVE_STEADY = (0.002, 0.08)
+
 #: Names of the agonists that schemes are written for.
 NATIVE_AGONISTS = ("glutamate", "glycine")
 
@@ -80,12 +86,15 @@ def _compare(finding: Finding, scheme: str, variant: str | None) -> tuple[float,
     def one(arm: ArmDoc) -> tuple[float, str | None]:
         drug = _observe(arm, scheme, variant)
         if experiment.compare == "value":
-            return drug.value, drug.reason if not drug.known else None
+            scale = _SCALE.get((drug.unit, finding.effect.unit or drug.unit), 1.0)
+            return drug.value * scale, drug.reason if not drug.known else None
         control = _observe(experiment.reference or _without_drug(arm), scheme, variant)
         if not (drug.known and control.known):
             return math.nan, drug.reason if not drug.known else control.reason
         if control.value == 0:
             return math.nan, "the control is zero"
+        if arm.measure in STEADY and (outside := _outside_native_range(scheme)):
+            return math.nan, outside
         ratio = drug.value / control.value
         if experiment.compare == "inverse_ratio":
             return (1.0 / ratio, None) if ratio else (math.nan, "the drug arm is zero")
@@ -96,6 +105,19 @@ def _compare(finding: Finding, scheme: str, variant: str | None) -> tuple[float,
         return value, reason
     larger, why = one(experiment.larger_arm)
     return (larger / value, None) if math.isfinite(value) and math.isfinite(larger) else (math.nan, reason or why)
+
+
+@functools.lru_cache(maxsize=256)
+def _outside_native_range(scheme: str) -> str | None:
+    ratio = assays.desensitization(Patch(find_scheme(scheme)))["steady_state_ratio"]
+    if ratio.known and NATIVE_STEADY[0] <= ratio.value <= NATIVE_STEADY[1]:
+        return None
+    low, high = NATIVE_STEADY
+    return f"fold change refused: the control steady state {ratio.value:.2g} is outside the native {low} to {high}"
+
+
+#: From the unit of a measure to the unit of a finding, where they differ.
+_SCALE = {("ms", "s"): 1e-3, ("uM", "mM"): 1e-3, ("uM", "nM"): 1e3}
 
 
 def _without_drug(arm: ArmDoc) -> ArmDoc:
@@ -114,7 +136,11 @@ def _cached(arm_json: str, scheme: str, variant: str | None) -> Observable:
         action = find_action(arm.drug)
         if action is None:
             return missing(arm.measure, "", "not determined", f"no operator parameters for {arm.drug}")
-    return observe_arm(arm, find_scheme(scheme), action, variant)
+    base = find_scheme(scheme)
+    if action is not None and action.document.family != base.family:
+        # nothing is known of the drug at this family, so the model has no action there: a null that is built in
+        return observe_arm(_without_drug(arm), base, None)
+    return observe_arm(arm, base, action, variant)
 
 
 def observe_arm(arm: ArmDoc, scheme: Scheme, action: Action | None, variant: str | None = None) -> Observable:
@@ -157,8 +183,9 @@ def with_agonist(scheme: Scheme, agonist: str) -> Scheme:
 def _drug_half(arm: ArmDoc, patch: Patch, action: Action) -> Observable:
     if action.saturating_only:
         return missing(arm.measure, "uM", "not determined", f"the affinity of {action.compound} is unknown")
-    kd = action.concentration_uM("saturating") / 1000.0
-    grid = np.geomspace(1e-2, 1e3, 16) * kd
+    top = min(1e3 * action.kd_uM, action.concentration_uM("saturating"))
+    # slow applications are followed step by step: fewer points, the curve is smooth on a log axis
+    grid = np.geomspace(1e-2 * action.kd_uM, top, 9 if arm.protocol == "slow_application" else 16)
     inner = arm.model_copy(update={"measure": arm.of, "of": None})
     values = [_run(inner, patch, NO_DRUG)] + [_run(inner, patch, Bath({action.compound: float(c)})) for c in grid]
     if not all(v.known for v in values):

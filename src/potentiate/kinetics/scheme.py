@@ -60,6 +60,8 @@ class Scheme:
         Temperature of the rates as written; None where the source does not state it.
     bath_uM : tuple of (ligand, concentration)
         What the solutions hold unless told otherwise (glycine, magnesium).
+    family : str
+        Receptor family: AMPA or NMDA.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Scheme:
     conductance_unit: str = "relative"
     temperature_C: float | None = None
     bath_uM: tuple[tuple[str, float], ...] = ()
+    family: str = "AMPA"
 
     def __post_init__(self) -> None:
         if len(set(self.states)) != len(self.states):

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ..errors import UsageError
 from ..kinetics.modulator import Modulator, apply_agonist, apply_competitor, apply_modulator
 from ..kinetics.scheme import Scheme
-from ..units import parse, parse_rate
+from ..units import ABSURD_CONCENTRATION_UM, parse, parse_rate
 from .document import LIBRARY, Document, load
 
 PARAMETERS = LIBRARY / "parameters" / "modulators"
@@ -54,6 +54,7 @@ class ModulatorDocument(Document):
 
     id: str
     kind: Literal["operator", "competitor", "agonist"]
+    family: Literal["AMPA", "NMDA"] = "AMPA"
     kd: NumberDoc | None = None
     koff: NumberDoc | None = None
     affinity: NumberDoc | None = None
@@ -89,8 +90,20 @@ class Action:
     saturating_only: bool = False
 
     def apply(self, scheme: Scheme, variant: str | None = None) -> Scheme:
-        """Return the scheme with this compound as a further ligand (or as its agonist)."""
+        """Return the scheme with this compound as a further ligand (or as its agonist).
+
+        Raises
+        ------
+        UsageError
+            The scheme is of another receptor family: nothing is known of the compound there.
+        """
         doc = self.document
+        if scheme.family != doc.family:
+            raise UsageError(
+                f"{self.compound} has no parameters at {scheme.family} receptors",
+                why=f"its parameters are for {doc.family} receptors",
+                do=f"use a scheme of the {doc.family} family",
+            )
         if self.kind == "operator":
             return apply_modulator(scheme, self.modulator(variant))
         if self.kind == "competitor":
@@ -113,8 +126,16 @@ class Action:
             raise UsageError(f"{self.compound} has no variant {variant!r}", do=f"use one of {', '.join(names)}")
         return dict(self.variants)[variant]
 
+    @property
+    def kd_uM(self) -> float:
+        """Affinity of the resting receptor for the drug (of the reference variant)."""
+        if self.kind == "operator":
+            return self.modulator().kd_uM
+        assert self.document.kd is not None
+        return _uM(self.document.kd)
+
     def concentration_uM(self, text: str) -> float:
-        """Parse a concentration; "saturating" is a thousand times the affinity.
+        """Parse a concentration; "saturating" is a thousand times the affinity, but no more than 1 M.
 
         Raises
         ------
@@ -122,7 +143,7 @@ class Action:
             A number is asked for while the affinity is unknown.
         """
         if text == "saturating":
-            return 1000.0 * (self.modulator().kd_uM if self.kind == "operator" else _uM(self.document.kd))  # type: ignore[arg-type]
+            return min(1000.0 * self.kd_uM, ABSURD_CONCENTRATION_UM)
         if self.saturating_only:
             assert self.document.kd is not None
             raise UsageError(

@@ -273,6 +273,7 @@ def _build(doc: SchemeDocument, source: Source) -> Scheme:
             rest=index[doc.rest],
             conductance_unit=doc.conductance_unit,
             temperature_C=doc.conditions.temperature_C,
+            family=doc.family,
             bath_uM=tuple((k, parse(v, "concentration", where=source.where)) for k, v in doc.bath.items()),
         )
     except DataError as error:

@@ -335,13 +335,13 @@ def slow_current(
     rise_ms : float
         10-90 % rise of the concentration.
     """
-    slow = dataclasses.replace(patch, rig=Rig(exchange_10_90_ms=rise_ms))
+    slow = dataclasses.replace(patch, rig=Rig(exchange_10_90_ms=rise_ms), course_tolerance=1e-3)
     protocol = slow_application(
         agonist or patch.scheme.agonist,
         concentration_uM,
         before_ms=3.0 * rise_ms,
         width_ms=max(300.0, 10.0 * rise_ms),
-        dt_ms=rise_ms / 20.0,
+        dt_ms=rise_ms / 15.0,
     )
     current = np.abs(slow.run(protocol, bath).sweeps[0])
     return {

@@ -22,9 +22,6 @@ from .solution_exchange import Piece, pieces
 #: dendritic patches (Spruston et al. 1995).
 UNITARY_PS = 10.0
 
-#: Error allowed in an occupancy, and in the conductance relative to all channels open, where a ligand varies.
-COURSE_TOLERANCE = 1e-6
-
 
 @dataclasses.dataclass(frozen=True)
 class Rig:
@@ -76,6 +73,9 @@ class Patch:
         Used where the scheme gives relative conductances; the largest open state then has this conductance.
     stochastic : bool
         Draw the N channels one by one (exact) instead of their expected current.
+    course_tolerance : float
+        Error allowed, where a ligand varies continuously, in occupancies and in the conductance relative to that of
+        all channels open.
     """
 
     scheme: Scheme
@@ -86,6 +86,7 @@ class Patch:
     unitary_pS: float = UNITARY_PS
     stochastic: bool = False
     rig: Rig = IDEAL
+    course_tolerance: float = 1e-6
 
     @property
     def conductances_pS(self) -> np.ndarray:
@@ -217,7 +218,7 @@ class Patch:
         return segments, np.stack(generators)
 
     def _follow(self, piece: Piece, dt_ms: float) -> list[tuple[np.ndarray, float]]:
-        """Return constant generators that follow a varying ligand to :data:`COURSE_TOLERANCE`.
+        """Return constant generators that follow a varying ligand to the patch's `course_tolerance`.
 
         Steps end on samples; they are halved until the trace and the last occupancies stop changing.
         """
@@ -234,7 +235,7 @@ class Patch:
             generators = np.stack([q for q, _ in steps])
             trace, end = sample_sweeps(plan, generators, start[None], self.conductances_pS[:, None] / g_max)
             found = np.concatenate([trace.ravel(), end.ravel()])
-            if previous is not None and np.max(np.abs(found - previous)) < COURSE_TOLERANCE:
+            if previous is not None and np.max(np.abs(found - previous)) < self.course_tolerance:
                 return steps
             previous = found
         raise NumericalError("A varying ligand could not be followed", why="the steps do not converge")

@@ -105,7 +105,7 @@ def study_patch(
     real = dataclasses.replace(patch, rig=rig, stochastic=stochastic)
     agonist = drugged.agonist
     brief_protocol = jump(agonist, agonist_uM, width_ms, max(60.0, 10.0 * width_ms), dt_ms=0.02)
-    long_protocol = jump(agonist, agonist_uM, long_ms, 40.0, dt_ms=0.05)
+    long_protocol = jump(agonist, agonist_uM, long_ms, 40.0, dt_ms=0.05 if rig == IDEAL else 0.02)
     doses = [0.0, *[c for c in concentrations_uM if c > 0]] if action is not None else [0.0]
     baths = [
         Bath({action.compound: c}, placement) if action is not None and c > 0 else NO_DRUG for c in doses
