@@ -77,7 +77,7 @@ def draw_curve(ax: Axes, curve: Curve, *, colours: Sequence[str] | None = None) 
     for k, y in enumerate(series):
         look = (k + first) % len(SERIES)
         colour = colours[k] if colours else SERIES[look]
-        label = labels[k] if k < len(labels) else ""
+        label = pretty(labels[k]) if k < len(labels) else ""
         _series(ax, x, y, curve.smooth, colour, look, label)
     ax.set_title(wrapped(pretty(curve.title), inches(ax)[0]))
     ax.set_xlabel(pretty(curve.x_label))

@@ -106,7 +106,7 @@ def shades(n: int) -> list[str]:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    rest = [to_hex(colormaps["cividis"](0.05 + 0.8 * i / max(n - 2, 1))) for i in range(n - 1)]
+    rest = [to_hex(colormaps["cividis"](0.22 + 0.66 * i / max(n - 2, 1))) for i in range(n - 1)]
     return [BLACK, *rest]
 
 
@@ -123,14 +123,15 @@ def nice(length: float) -> float:
 
 
 def pretty(text: str) -> str:
-    """Return text with the Greek letter in its units.
+    """Return text with Greek letters, and without the underscores of identifiers of time constants.
 
     Examples
     --------
-    >>> pretty("glutamate (uM)")
-    'glutamate (µM)'
+    >>> pretty("glutamate (uM)"), pretty("tau_deact (ms)")
+    ('glutamate (µM)', 'τ deact (ms)')
     """
-    return re.sub(r"\bu(?=[MLgms]\b)", "µ", text)
+    text = re.sub(r"\btau_?(?=[a-z]+\b)", "τ ", text)
+    return re.sub(r"(?<![A-Za-z])u(?=[MLgms]\b)", "µ", re.sub(r"\btau\b", "τ", text))
 
 
 def wrapped(text: str, width_in: float, size: float = NORMAL) -> str:

@@ -37,6 +37,8 @@ __all__ = ["Curve", "Panel", "draw_curve", "draw_traces", "patch_figure"]
 
 #: Samples drawn per trace; more are thinned, keeping every extreme.
 MOST_SAMPLES = 3000
+#: More labels than this do not fit into the key of a page.
+MOST_IN_KEY = 7
 #: Part of the width that is kept free for the scale bars.
 SIDE = 0.27
 
@@ -121,11 +123,11 @@ def draw_traces(
     if normalise:
         peaks = np.nanmax(np.abs(rows), axis=1, keepdims=True)
         rows = rows / np.where(peaks > 0, peaks, 1.0)
-    looks = colours or (SERIES if len(rows) <= len(SERIES) else shades(len(rows)))
+    looks, dashes = _looks(len(rows))
+    looks = list(colours or looks)
     for k, row in enumerate(rows):
-        dash = DASHES[k % len(DASHES)] if len(rows) <= len(SERIES) else "solid"
-        label = labels[k] if k < len(labels) else None
-        ax.plot(*_thin(t, row), color=looks[k], linestyle=dash, linewidth=1.15, label=label, zorder=2 + 0.01 * k)
+        label = pretty(labels[k]) if k < len(labels) else None
+        ax.plot(*_thin(t, row), color=looks[k], linestyle=dashes[k], linewidth=1.15, label=label, zorder=2 + 0.01 * k)
     finite = rows[np.isfinite(rows)]
     low, high = (min(float(finite.min()), 0.0), max(float(finite.max()), 0.0)) if finite.size else (-1.0, 0.0)
     span, width = (high - low) or 1.0, (end - start) or 1.0
@@ -138,6 +140,13 @@ def draw_traces(
     bare(ax)
     if legend and any(labels):
         ax.legend(loc="best", bbox_to_anchor=(0.0, 0.0, 1 / (1 + SIDE), 0.82))
+
+
+def _looks(n: int) -> tuple[list[str], list[Any]]:
+    """Return colours and dashes of n sweeps: categories up to five, a scale beyond."""
+    if n <= len(SERIES):
+        return list(SERIES[:n]), list(DASHES[:n])
+    return shades(n), ["solid"] * n
 
 
 def _thin(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -169,7 +178,7 @@ def _solution(
         ax.add_patch(Polygon([(left, y), (top, y + height), (right, y + height), (right, y)], closed=True,
                              facecolor=BLACK, edgecolor="none"))  # fmt: skip
         if name and not drawn:
-            ax.text(left, y + 1.6 * height, name, fontsize=SMALL, va="bottom")
+            ax.text(left, y + 1.6 * height, pretty(name), fontsize=SMALL, va="bottom")
         drawn = True
     return drawn
 
@@ -202,7 +211,7 @@ def shared_labels(panels: Sequence[Panel]) -> tuple[str, ...]:
     """Return the labels that all panels have in common, if they are the same; otherwise nothing."""
     sets = {tuple(p.labels) for p in panels}
     only = next(iter(sets)) if len(sets) == 1 else ()
-    return only if 1 < len(only) <= len(SERIES) else ()
+    return only if 1 < len(only) <= MOST_IN_KEY and len(panels) > 1 else ()
 
 
 def key(figure: Figure, labels: Sequence[str], x_in: float, y_in: float) -> None:
@@ -210,9 +219,10 @@ def key(figure: Figure, labels: Sequence[str], x_in: float, y_in: float) -> None
     from matplotlib.lines import Line2D
 
     width, height = figure.get_size_inches()
-    lines = [Line2D([], [], color=SERIES[k], linestyle=DASHES[k], linewidth=1.4) for k in range(len(labels))]
+    colours, dashes = _looks(len(labels))
+    lines = [Line2D([], [], color=c, linestyle=d, linewidth=1.4) for c, d in zip(colours, dashes, strict=True)]
     figure.legend(
-        lines, labels, loc="upper left", bbox_to_anchor=(x_in / width, y_in / height), ncols=len(labels),
+        lines, [pretty(text) for text in labels], loc="upper left", bbox_to_anchor=(x_in / width, y_in / height), ncols=len(labels),
         columnspacing=1.4, borderaxespad=0.0,
     )  # fmt: skip
 
