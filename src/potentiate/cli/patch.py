@@ -18,6 +18,7 @@ from .output import Result, finish
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..preparations.patch_series import Series
     from ..preparations.patch_study import PatchStudy
 
 #: The scheme that hippocampal drug effects are shown on unless another is named: nearest to GluA1 data of those with a
@@ -40,7 +41,13 @@ def patch(
     variant: str | None = None,
     temperature: str | None = None,
     voltage: str = "-60 mV",
+    protocol: str = "standard",
+    frequency: str = "100 Hz",
+    pulses: int = 10,
+    rise: str = "20 ms",
     rig: bool = False,
+    leak: str | None = None,
+    rundown: float = 0.0,
     exchange: str | None = None,
     filter: str | None = None,
     noise: str | None = None,
@@ -78,10 +85,22 @@ def patch(
         Recording temperature; only schemes with a temperature law change.
     voltage : str
         Holding potential.
+    protocol : str
+        standard | train | slow | synaptic | agonist-series | agonist-free | bracket.
+    frequency : str
+        Of the train.
+    pulses : int
+        Of the train.
+    rise : str
+        10-90 % rise of a slow application.
     rig : bool
         Also show what a typical rig records: exchange 0.2 ms, 10 kHz Bessel, 10 MOhm, 2 pA noise.
     exchange, filter, noise, series : str
         Rig values that differ from the typical ones, e.g. ``--exchange 0.4ms --filter 5kHz``.
+    leak : str
+        Leak conductance of the patch, e.g. ``--leak 0.1nS``.
+    rundown : float
+        Fraction of channels lost from sweep to sweep.
     channels : int
         Number of channels in the patch.
     stochastic : bool
@@ -99,6 +118,7 @@ def patch(
         rows = [[i, scheme_document(i)[0].family, _title(i)] for i in scheme_ids()]
         return finish(Result("patch", "schemes", {}, ["scheme", "family", "title"], rows), as_json=json, files=False)
     from ..evidence.experiment import with_agonist
+    from ..preparations.patch_series import run_series
     from ..preparations.patch_study import MEASURES, study_patch
 
     assumed: list[str] = []
@@ -118,7 +138,16 @@ def patch(
         if placement not in PLACEMENTS:
             raise UsageError(f"Unknown placement {placement!r}", do=f"use one of {', '.join(PLACEMENTS)}")
         assumed.append(PLACEMENTS[placement])
-    bench = _rig(rig, exchange, filter, noise, series, assumed)
+    bench = _rig(rig, exchange, filter, noise, series, leak, rundown, assumed)
+    if protocol != "standard":
+        found = run_series(
+            protocol, with_agonist(base, agonist), action, doses, variant=variant, placement=placement,
+            agonist_uM=parse_concentration(agonist_conc, where="--agonist-conc"),
+            frequency_Hz=1000.0 * _positive(frequency, "frequency", "--frequency"), pulses=pulses,
+            rise_ms=_positive(rise, "time", "--rise"), rig=bench, seed=seed,
+        )
+        assumed += action.document.assumed if action is not None else []
+        return finish(_series_result(found, protocol, entity, name, assumed, seed), as_json=json, out=out)
     study = study_patch(
         with_agonist(base, agonist),
         action,
@@ -149,7 +178,8 @@ def patch(
             observables += [
                 row.observables[m].as_dict("prediction", conditions) for m in MEASURES if m in row.observables
             ]
-    notes = [
+    fits = _hill_notes(study, observables, {"compound": entity, "scheme": name})
+    notes = fits + [
         f"{show_concentration(r.concentration_uM)}  {o.id}: {o.status}, {o.reason}"
         for r in (*study.rows, *study.through_rig)
         for o in r.observables.values()
@@ -168,6 +198,78 @@ def patch(
         extra={"references": _references(name, entity)},
     )
     return finish(result, as_json=json, out=out)
+
+
+def _hill_notes(study: PatchStudy, observables: list[dict[str, Any]], conditions: dict[str, Any]) -> list[str]:
+    """Fit the drug's concentration-response of the two time constants where there are enough points."""
+    from ..preparations.patch_study import response
+
+    notes = []
+    for name in ("tau_deact", "tau_des"):
+        x, y = response(study.rows, name)
+        if len(x) < 5:
+            continue
+        from ..measures.concentration import concentration_response
+
+        control = study.rows[0].observables[name].value
+        fit = concentration_response(x, y, bottom=control, concentration_unit="uM", response_unit="ms", name=f"{name}/EC50")
+        low, high = ("open" if e is None else f"{e:.3g}" for e in (fit.ec50.interval or (None, None)))
+        notes.append(
+            f"Hill {name}: EC50 {fit.ec50.value:.3g} uM ({low} to {high}), nH {fit.slope.value:.2g}, "
+            f"top {fit.top.value:.3g} ms: {fit.word}"
+        )
+        observables.append(fit.ec50.as_dict("prediction", conditions))
+    return notes
+
+
+def _series_result(
+    found: Series, protocol: str, entity: str | None, name: str, assumed: list[str], seed: int
+) -> Result:
+    ids = list(dict.fromkeys(i for _, row in found.rows for i in row))
+    units = {i: row[i].unit for _, row in reversed(found.rows) for i in row}
+    rows = [[label, *[_number(row.get(i)) for i in ids]] for label, row in found.rows]
+    observables = [
+        o.as_dict("prediction", {"compound": entity, "row": label, "scheme": name, "protocol": protocol})
+        for label, row in found.rows
+        for o in row.values()
+    ]
+    notes = [f"{label}  {o.id}: {o.status}, {o.reason}" for label, row in found.rows for o in row.values() if not o.ok]
+    intervals = [
+        f"{label}  {o.id} {o.value:.4g} {o.unit} ({' to '.join('open' if e is None else f'{e:.4g}' for e in o.interval)})"
+        for label, row in found.rows
+        for o in row.values()
+        if o.interval is not None
+    ]
+    return Result(
+        "patch", f"{entity or name}_{protocol}", {"compound": entity, "scheme": name, "protocol": protocol},
+        ["row", *[f"{i} ({units[i]})" if units[i] else i for i in ids]], rows, observables, [], assumed,
+        [*intervals, *notes], title=f"patch   {protocol}   {entity or 'no drug'}   scheme {name}", seed=seed,
+        figure=lambda: _series_figure(found, protocol, entity, name), recording=found.recording,
+        extra={"references": _references(name, entity)},
+    )
+
+
+def _series_figure(found: Series, protocol: str, entity: str | None, name: str) -> Figure:
+    import numpy as np
+
+    from ..show.traces import Curve, Panel, patch_figure
+
+    labels = [label for label, _ in found.rows]
+    panels, curves = [], []
+    if found.recording is not None and found.protocol is not None:
+        shown = range(len(labels)) if len(labels) <= 6 else [0, 5, 12, len(labels) - 1]
+        sweeps = found.recording.sweeps[list(shown)]
+        panels = [Panel(protocol, found.recording.time_ms, sweeps, [labels[i] for i in shown], found.protocol.marks)]
+    if found.curve is not None:
+        x, ys = found.curve
+        curves = [
+            Curve(f"{entity or 'no drug'} {label}", x, y, "agonist (uM)", "peak (pA)")
+            for label, y in zip(labels, ys, strict=True)
+        ]
+    elif len(labels) > 6:
+        taus = [row["tau_deact"].value for _, row in found.rows]
+        curves = [Curve("tau_deact", np.arange(1.0, len(taus) + 1), np.array(taus), "sweep", "tau_deact (ms)")]
+    return patch_figure(panels, curves, None, f"{protocol}: {entity or 'no drug'} on {name}")
 
 
 def _title(scheme_id: str) -> str:
@@ -215,13 +317,13 @@ def _drug(
             parse_concentration(text, where="--conc")
         dose = action.concentration_uM(text)
         doses.append(dose)
-        assumed += cautions(entity, dose) if text != "saturating" else []
         valid = action.document.valid_uM
         if valid and text != "saturating" and not valid[0] <= dose <= valid[1]:
             assumed.append(
                 f"{text} is outside the range of the parameters ({show_concentration(valid[0])} to "
                 f"{show_concentration(valid[1])}): extrapolated"
             )
+    assumed += [] if action.saturating_only else cautions(entity, max(doses, default=0.0))
     return entity.id, action, doses
 
 
@@ -243,17 +345,28 @@ def _scheme(scheme: str | None, receptor: str | None, assumed: list[str]) -> tup
 
 
 def _rig(
-    typical: bool, exchange: str | None, filter: str | None, noise: str | None, series: str | None, assumed: list[str]
+    typical: bool,
+    exchange: str | None,
+    filter: str | None,
+    noise: str | None,
+    series: str | None,
+    leak: str | None,
+    rundown: float,
+    assumed: list[str],
 ) -> Any:
     import dataclasses
 
     from ..preparations.patch import IDEAL, TYPICAL_RIG
 
     given = [exchange, filter, noise, series]
-    if not typical and not any(given):
+    if not 0 <= rundown < 1:
+        raise UsageError(f"Run-down of {rundown:g} per sweep", do="give a fraction from 0 to below 1")
+    if not typical and not any((*given, leak, rundown)):
         return IDEAL
-    bench = TYPICAL_RIG
-    changes: dict[str, Any] = {}
+    bench = TYPICAL_RIG if typical or any(given) else IDEAL
+    changes: dict[str, Any] = {"rundown_per_sweep": rundown}
+    if leak:
+        changes["leak_nS"] = parse(leak, "conductance", where="--leak")
     if exchange:
         changes["exchange_10_90_ms"] = _positive(exchange, "time", "--exchange")
     if filter:
@@ -263,9 +376,11 @@ def _rig(
     if series:
         changes["series_GOhm"] = parse(series, "resistance", where="--series")
     bench = dataclasses.replace(bench, **changes)
+    filtered = f"{bench.filter_kHz:g} kHz {bench.filter_kind}" if bench.filter_kHz else "none"
     assumed.append(
-        f"rig: exchange 10-90 % {bench.exchange_10_90_ms:g} ms, filter {bench.filter_kHz:g} kHz {bench.filter_kind}, "
-        f"series {bench.series_GOhm * 1000:g} MOhm, noise {bench.noise_pA:g} pA before the filter"
+        f"rig: exchange 10-90 % {bench.exchange_10_90_ms:g} ms, filter {filtered}, "
+        f"series {bench.series_GOhm * 1000:g} MOhm, leak {bench.leak_nS:g} nS, run-down {bench.rundown_per_sweep:g} "
+        f"per sweep, noise {bench.noise_pA:g} pA before the filter"
     )
     return bench
 

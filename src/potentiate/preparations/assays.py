@@ -66,13 +66,17 @@ def deactivation(
 def measure_brief(patch: Patch, protocol: Protocol, bath: Bath = NO_DRUG, seed: int | None = None) -> Observables:
     """Run a brief-pulse protocol on a patch (rig included) and measure its response."""
     recording = patch.run(protocol, bath, seed=seed)
-    t, current = recording.time_ms, recording.sweeps[0]
+    return measure_sweep(recording.time_ms, recording.sweeps[0], protocol, patch.rig.noise_pA > 0)
+
+
+def measure_sweep(t: np.ndarray, current: np.ndarray, protocol: Protocol, noisy: bool = False) -> Observables:
+    """Measure one sweep of a brief-pulse protocol; with noise the peak is judged against the baseline before it."""
     if _no_current(current):
         return {i: missing(i, "ms", "no response", "no current") for i in ("tau_deact", "tau_weighted", "rise")} | {
             "peak": Observable("peak", 0.0, "pA")
         }
     on = protocol.marks["on"]
-    quiet = (0.0, on - protocol.dt_ms) if patch.rig.noise_pA > 0 else None
+    quiet = (0.0, on - protocol.dt_ms) if noisy else None
     at = measure_peak(t, current, baseline_ms=quiet, search_ms=(on, t[-1]))
     found = {
         "peak": at.amplitude,
