@@ -223,14 +223,12 @@ def _application_figure(one: Recording, jumps: Sequence[Jump], result: Result) -
 
     drawn = [k for k, jump in enumerate(jumps) if jump.responds] or list(range(len(jumps)))
     index = result.inputs["sweeps"]
+    room = len(drawn) <= 3 or len(drawn) > MOST_SWEEPS
     measured: list[dict[str, Any]] = []
     for k in drawn:
         jump = jumps[k]
-        values = (
-            (jump.peak.amplitude, jump.steady_state, jump.tau_des, jump.tau_off)
-            if len(drawn) == 1 or len(drawn) > MOST_SWEEPS
-            else ()
-        )
+        # four to six columns of values would run into the scale bar; the table holds them
+        values = (jump.peak.amplitude, jump.steady_state, jump.tau_des, jump.tau_off) if room else ()
         measured.append({"at": jump.peak, "fit": jump.wash, **{o.id: o for o in values}})
     title = f"{Path(result.inputs['file']).name}: {sum(j.responds for j in jumps)} of {len(jumps)} sweeps respond"
     return recording_figure(one.select(drawn), measured, title, sweep_names=[f"sweep {index[k]}" for k in drawn])
