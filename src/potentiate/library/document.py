@@ -1,7 +1,7 @@
 """Read one YAML document: safe, no duplicate or unknown keys, errors with file, line and path.
 
-Documents from outside are hostile: only `safe_load` semantics, a size limit, no aliases (which can
-expand without bound), no non-finite surprises.
+Documents from outside are hostile: only `safe_load` semantics, limits on size and depth, no aliases (which can
+expand without bound), no tags, no non-finite surprises.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic import ValidationError as _PydanticError
 from ..errors import DocumentError
 
 MAX_BYTES = 2_000_000
+MAX_DEPTH = 40
 LIBRARY = Path(__file__).parent
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -31,8 +32,21 @@ D = TypeVar("D", bound=Document)
 
 
 def _compose(text: str, where: str) -> yaml.Node:
+    depth = 0
     try:
         for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise DocumentError(
+                    f"The document is nested more than {MAX_DEPTH} levels deep",
+                    where=f"{where}:{event.start_mark.line + 1}",
+                )
+            if getattr(event, "tag", None) is not None:
+                raise DocumentError(
+                    f"YAML tags are not allowed in documents ({event.tag[:60]})",
+                    where=f"{where}:{event.start_mark.line + 1}",
+                    do="write plain text, numbers, lists and mappings; quote text that starts with !",
+                )
             if isinstance(event, yaml.AliasEvent):
                 raise DocumentError(
                     "YAML aliases are not allowed in documents",
@@ -40,7 +54,7 @@ def _compose(text: str, where: str) -> yaml.Node:
                     do="write the value out",
                 )
         node = yaml.compose(text, Loader=_Loader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: lone surrogates
         mark = getattr(error, "problem_mark", None)
         at = f"{where}:{mark.line + 1}" if mark else where
         raise DocumentError(
@@ -55,6 +69,11 @@ def _check_keys(node: yaml.Node, where: str) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise DocumentError(
+                    "A key is not plain text", where=f"{where}:{key.start_mark.line + 1}",
+                    do="keys are words; quote text that starts with [ or {",
+                )  # fmt: skip
             if key.value in seen:
                 raise DocumentError(
                     f"Key {key.value!r} is given twice", where=f"{where}:{key.start_mark.line + 1}"
@@ -92,6 +111,14 @@ def show_path(path: tuple[int | str, ...]) -> str:
     return text or "(top)"
 
 
+def _short(value: Any) -> str:
+    """Return the beginning of an offending value, whatever it is."""
+    try:
+        return repr(str(value)[:80])
+    except ValueError:  # an integer of thousands of digits
+        return f"a {type(value).__name__} too long to print"
+
+
 class Source:
     """The text of a document with its line map, kept for later, deeper checks."""
 
@@ -103,8 +130,10 @@ class Source:
         _check_keys(self.node, where)
         try:
             self.data: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - safe loader
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise DocumentError("Not valid YAML", where=where, why=str(error)) from None
+        except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+            mark = getattr(error, "problem_mark", None)
+            at = f"{where}:{mark.line + 1}" if mark else where
+            raise DocumentError("Not valid YAML", where=at, why=str(error)) from None
 
     def error(self, what: str, path: tuple[int | str, ...], *, why: str = "", do: str = "") -> DocumentError:
         """Return a DocumentError that points at `path`."""
@@ -128,7 +157,7 @@ class Source:
             do = ""
             if first["type"] == "extra_forbidden":
                 do = "remove the key, or correct its spelling"
-            raise self.error(first["msg"], path, why=f"got {str(first['input'])[:80]!r}", do=do) from None
+            raise self.error(first["msg"], path, why=f"got {_short(first['input'])}", do=do) from None
 
 
 def read_text(path: Path) -> str:

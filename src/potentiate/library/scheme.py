@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..errors import DataError, UnknownNameError, UsageError
 from ..kinetics.rate import Q10, AntonovBlock, LogisticTemperature, Rate, Voltage
 from ..kinetics.scheme import Edge, Scheme
-from ..units import parse, parse_rate
+from ..units import parse_concentration, parse_rate
 from .document import LIBRARY, Document, Source, load, read_text
 
 SCHEMES = LIBRARY / "schemes"
 
 #: A cycle may be out of balance by this fraction before the import guard stops it (rounding of printed rates).
 BALANCE_TOLERANCE = 0.01
+
+
+#: Largest base rate, 1/ms or 1/(uM ms): a thousand times a bond vibration, so a slip of the exponent.
+LARGEST_RATE = 1e12
+
+
+def _not_zero(value: float) -> float:
+    if value == 0:
+        raise ValueError("a slope must not be zero")
+    return value
+
+
+Slope = Annotated[float, AfterValidator(_not_zero)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class StateDoc(Document):
@@ -33,7 +47,7 @@ class VoltageDoc(Document):
     """Exponential voltage dependence ``exp((V - zero_mV) / slope_mV)``."""
 
     zero_mV: float
-    slope_mV: float
+    slope_mV: Slope
 
 
 class AntonovDoc(Document):
@@ -41,15 +55,15 @@ class AntonovDoc(Document):
 
     Na_mM: float
     Cs_mM: float
-    Kna_mM: float
-    Kcs_mM: float
-    Kcs_slope_mV: float
-    kP: float
-    kP_slope_mV: float
-    kNo: float
-    kNo_slope_mV: float
-    kNi: float
-    kNi_slope_mV: float
+    Kna_mM: Positive
+    Kcs_mM: Positive
+    Kcs_slope_mV: Slope
+    kP: Positive
+    kP_slope_mV: Slope
+    kNo: Positive
+    kNo_slope_mV: Slope
+    kNi: Positive
+    kNi_slope_mV: Slope
 
 
 class VoltagePair(Document):
@@ -83,15 +97,15 @@ class TransitionDoc(Document):
 class LogisticDoc(Document):
     """Sigmoid temperature factor."""
 
-    top: float
-    slope_per_C: float
+    top: float = Field(gt=1)
+    slope_per_C: Slope
     midpoint_C: float
 
 
 class TemperatureDoc(Document):
     """Temperature dependence: one Q10 for all rates, or a sigmoid for binding and for unbinding."""
 
-    q10: float | None = None
+    q10: float | None = Field(default=None, gt=0)
     reference_C: float | None = None
     bind_forward: LogisticDoc | None = None
     bind_backward: LogisticDoc | None = None
@@ -261,6 +275,7 @@ def _build(doc: SchemeDocument, source: Source) -> Scheme:
         forward = _rate(doc, t, "forward", source, at)
         backward = _rate(doc, t, "backward", source, at)
         edges.append(Edge(index[t.source], index[t.target], t.role, forward, backward))
+    bath = tuple((name, _bath(name, text, source)) for name, text in doc.bath.items())
     try:
         scheme = Scheme(
             name=doc.id,
@@ -274,11 +289,14 @@ def _build(doc: SchemeDocument, source: Source) -> Scheme:
             conductance_unit=doc.conductance_unit,
             temperature_C=doc.conditions.temperature_C,
             family=doc.family,
-            bath_uM=tuple((k, parse(v, "concentration", where=source.where)) for k, v in doc.bath.items()),
+            bath_uM=bath,
         )
     except DataError as error:
         raise source.error(error.what, ("states",), why=error.why) from None
-    broken = scheme.imbalances(BALANCE_TOLERANCE)
+    try:
+        broken = scheme.imbalances(BALANCE_TOLERANCE)
+    except ArithmeticError as error:
+        raise source.error("The rates leave the range of numbers at -60 mV", ("transitions",), why=str(error)) from None
     if broken and doc.unbalanced is None:
         worst = broken[0]
         raise source.error(
@@ -290,15 +308,26 @@ def _build(doc: SchemeDocument, source: Source) -> Scheme:
     return scheme
 
 
+def _bath(name: str, text: str, source: Source) -> float:
+    try:
+        return parse_concentration(text)
+    except UsageError as error:
+        raise source.error(error.what, ("bath", name), why=error.why, do=error.do) from None
+
+
 def _rate(doc: SchemeDocument, t: TransitionDoc, side: str, source: Source, at: tuple[str | int, ...]) -> Rate:
     text = getattr(t, side)
     try:
         k, order = parse_rate(text)
         occupancy = None
         if t.occupancy is not None and side == "forward":
-            occupancy = (parse(t.occupancy.half, "concentration"), t.occupancy.power)
+            occupancy = (parse_concentration(t.occupancy.half), t.occupancy.power)
     except UsageError as error:
         raise source.error(error.what, (*at, side), why=error.why, do=error.do) from None
+    except ValueError:
+        raise source.error(f"Rate {text!r} is not a number with a unit", (*at, side)) from None
+    if k > LARGEST_RATE:
+        raise source.error(f"Rate {text!r} is impossibly fast", (*at, side), do="check the exponent and the unit")
     if k == 0:
         raise source.error(
             f"The reverse of {t.source} - {t.target} is missing ({side} rate is zero)", (*at, side),

@@ -222,8 +222,8 @@ def key(figure: Figure, labels: Sequence[str], x_in: float, y_in: float) -> None
     colours, dashes = _looks(len(labels))
     lines = [Line2D([], [], color=c, linestyle=d, linewidth=1.4) for c, d in zip(colours, dashes, strict=True)]
     figure.legend(
-        lines, [pretty(text) for text in labels], loc="upper left", bbox_to_anchor=(x_in / width, y_in / height), ncols=len(labels),
-        columnspacing=1.4, borderaxespad=0.0,
+        lines, [pretty(text) for text in labels], loc="upper left", bbox_to_anchor=(x_in / width, y_in / height),
+        ncols=len(labels), columnspacing=1.4, borderaxespad=0.0,
     )  # fmt: skip
 
 
