@@ -174,37 +174,47 @@ def aniracetam() -> None:
         weights = {"open": opening} | ({"desensitized": closed} if closed else {})
         return {"name": name, "sites": sites, "weights": weights, "split": split, "speed": speed, "reason": reason}
 
-    write({
-        "id": "aniracetam",
-        "kind": "operator",
-        "kd": {"value": "500 uM", "status": "read", "source": "partin1996"},
-        "koff": {"value": "5000 1/s", "status": "read", "source": "partin1996"},
-        "provenance": {
-            "sites": {"value": 2, "status": "read", "source": "ahmed2010: one molecule per dimer, two dimers"},
-            "open_weight": {"value": 6.0, "status": "read", "source": "partin1996: closing 1500 -> 250 1/s"},
-            "open_weight_one_site": assumed(6.0, "deactivation saturates before desensitization: one site suffices"),
-            "desensitized_weight_one_site": assumed(1.0, "the effect on desensitization needs both sites"),
-            "desensitized_weight": fitted,
-            "speed_open": {"value": 0.0, "status": "read", "source": "partin1996: open states do not exchange drug"},
-            "speed_desensitized": {"value": 0.01, "status": "read", "source": "partin1996"},
-        },
-        "variants": [
-            variant("reference", 2, [6.0, 6.0], [1.0, fitted["value"]], "middle of the interval that the findings leave"),
-            variant("weakest", 2, [6.0, 6.0], [1.0, high], "upper end of the interval"),
-            variant("strongest", 2, [6.0, 6.0], [1.0, low], "lower end of the calibrated interval"),
-            variant("one site", 1, [6.0], None, "Partin 1996 as read: closing only"),
-            variant("equal steps", 2, [6.0**0.5, 6.0], [1.0, fitted["value"]], "each site slows closing 2.45-fold"),
-        ],
-        "valid_uM": [0.0, 5000.0],
-        "assumed": [
-            "the open state does not exchange drug, as in the published scheme (with exchange, tau_deact at 0.1 mM is "
-            "longer; at 5 mM the difference is small)",
-            "slow application: 1 mM glutamate, 10-90 % rise 20 ms (5 and 100 ms bound the interval)",
-        ],
-        "calibrated_on": ["ani-glu-current-1mM"],
-        "bounded_by": [i for i in PLAN["aniracetam"]["bounded_by"] if i != "ani-kainate-null"],  # does not bound it
-        "read_from": ["ani-nmda-null"],  # the model has no NMDA action because none is on record
-    })
+    write(
+        {
+            "id": "aniracetam",
+            "kind": "operator",
+            "kd": {"value": "500 uM", "status": "read", "source": "partin1996"},
+            "koff": {"value": "5000 1/s", "status": "read", "source": "partin1996"},
+            "provenance": {
+                "sites": {"value": 2, "status": "read", "source": "ahmed2010: one molecule per dimer, two dimers"},
+                "open_weight": {"value": 6.0, "status": "read", "source": "partin1996: closing 1500 -> 250 1/s"},
+                "open_weight_one_site": assumed(
+                    6.0, "deactivation saturates before desensitization: one site suffices"
+                ),
+                "desensitized_weight_one_site": assumed(1.0, "the effect on desensitization needs both sites"),
+                "desensitized_weight": fitted,
+                "speed_open": {
+                    "value": 0.0,
+                    "status": "read",
+                    "source": "partin1996: open states do not exchange drug",
+                },
+                "speed_desensitized": {"value": 0.01, "status": "read", "source": "partin1996"},
+            },
+            "variants": [
+                variant(
+                    "reference", 2, [6.0, 6.0], [1.0, fitted["value"]], "middle of the interval that the findings leave"
+                ),
+                variant("weakest", 2, [6.0, 6.0], [1.0, high], "upper end of the interval"),
+                variant("strongest", 2, [6.0, 6.0], [1.0, low], "lower end of the calibrated interval"),
+                variant("one site", 1, [6.0], None, "Partin 1996 as read: closing only"),
+                variant("equal steps", 2, [6.0**0.5, 6.0], [1.0, fitted["value"]], "each site slows closing 2.45-fold"),
+            ],
+            "valid_uM": [0.0, 5000.0],
+            "assumed": [
+                "the open state does not exchange drug, as in the published scheme (with exchange, tau_deact at 0.1 mM is "
+                "longer; at 5 mM the difference is small)",
+                "slow application: 1 mM glutamate, 10-90 % rise 20 ms (5 and 100 ms bound the interval)",
+            ],
+            "calibrated_on": ["ani-glu-current-1mM"],
+            "bounded_by": [i for i in PLAN["aniracetam"]["bounded_by"] if i != "ani-kainate-null"],  # does not bound it
+            "read_from": ["ani-nmda-null"],  # the model has no NMDA action because none is on record
+        }
+    )
 
 
 def bounded(build: Build, prior: tuple[float, float]) -> tuple[float, float]:
@@ -267,33 +277,43 @@ def cyclothiazide() -> None:
 
     def variant(name: str, weight: float, reason: str) -> dict:
         return {
-            "name": name, "sites": 2, "weights": {"desensitized": [round(weight**0.5, 6), weight]},
-            "split": {"desensitize": 1.0}, "speed": {"desensitized": 0.0}, "reason": reason,
+            "name": name,
+            "sites": 2,
+            "weights": {"desensitized": [round(weight**0.5, 6), weight]},
+            "split": {"desensitize": 1.0},
+            "speed": {"desensitized": 0.0},
+            "reason": reason,
         }
 
     low, high = native["interval"]
-    write({
-        "id": "cyclothiazide",
-        "kind": "operator",
-        "kd": {"value": "7.1 uM", "status": "read", "source": "ctzslice1993: slice depolarization ED50 as affinity"},
-        "koff": assumed("1 1/s", "slow wash-out is reported (30 times slower for flip) without a rate"),
-        "provenance": {
-            "desensitized_weight": native,
-            "desensitized_weight_flop": flop,
-            "open_weight": assumed(1.0, "deactivation is only weakly slowed (Arai & Lynch 1998)"),
-            "sites": assumed(2, "one per dimer interface, as for aniracetam"),
-            "speed_desensitized": assumed(0.0, "binds receptors that are not desensitized"),
-        },
-        "variants": [
-            variant("reference", native["value"], "median over the ensemble"),
-            variant("weakest", high, "upper end of the calibrated interval"),
-            variant("strongest", low, "lower end of the calibrated interval"),
-            variant("flop", flop["value"], "GluA1 flop"),
-        ],
-        "valid_uM": [0.0, 300.0],
-        "assumed": ["slow application: 1 mM glutamate, 10-90 % rise 20 ms"],
-        "calibrated_on": ["ctz-18fold", "ctz-flop-50fold"],
-    })
+    write(
+        {
+            "id": "cyclothiazide",
+            "kind": "operator",
+            "kd": {
+                "value": "7.1 uM",
+                "status": "read",
+                "source": "ctzslice1993: slice depolarization ED50 as affinity",
+            },
+            "koff": assumed("1 1/s", "slow wash-out is reported (30 times slower for flip) without a rate"),
+            "provenance": {
+                "desensitized_weight": native,
+                "desensitized_weight_flop": flop,
+                "open_weight": assumed(1.0, "deactivation is only weakly slowed (Arai & Lynch 1998)"),
+                "sites": assumed(2, "one per dimer interface, as for aniracetam"),
+                "speed_desensitized": assumed(0.0, "binds receptors that are not desensitized"),
+            },
+            "variants": [
+                variant("reference", native["value"], "median over the ensemble"),
+                variant("weakest", high, "upper end of the calibrated interval"),
+                variant("strongest", low, "lower end of the calibrated interval"),
+                variant("flop", flop["value"], "GluA1 flop"),
+            ],
+            "valid_uM": [0.0, 300.0],
+            "assumed": ["slow application: 1 mM glutamate, 10-90 % rise 20 ms"],
+            "calibrated_on": ["ctz-18fold", "ctz-flop-50fold"],
+        }
+    )
 
 
 def cx614() -> None:
@@ -316,20 +336,20 @@ def cx614() -> None:
         for _ in range(2):  # the two weights act on different measures: two rounds suffice
             w_open, at = solve(
                 lambda x, s=scheme, d=w_des: tau_ratio(s, make(x, d), saturating, "tau_deact"),
-                goals[0], tuple(plan["open_weight"]),
+                goals[0],
+                tuple(plan["open_weight"]),
             )
             w_des, at_des = solve(
                 lambda x, s=scheme, o=w_open: percent_desensitization(s, make(o, x), saturating),
-                goals[2], tuple(plan["desensitized_weight"]),
+                goals[2],
+                tuple(plan["desensitized_weight"]),
             )
         opening[name], closing[name] = (w_open, at), (w_des, at_des)
         affinity[name] = (goals[1] / half_block(scheme, make(w_open, w_des)), "inside")
         print(f"    {name:24s} open {w_open:.3g} desensitized {w_des:.3g} kd {affinity[name][0]:.3g} uM")
     numbers = {
         "open_weight": number(opening, tuple(plan["open_weight"]), "cx614-deact-8p4"),
-        "desensitized_weight": number(
-            closing, tuple(plan["desensitized_weight"]), "cx614-jin-percent-desensitization"
-        ),
+        "desensitized_weight": number(closing, tuple(plan["desensitized_weight"]), "cx614-jin-percent-desensitization"),
         "kd_uM": number(affinity, tuple(plan["kd_uM"]), "cx614-desens-ec50"),
     }
     o, d = numbers["open_weight"], numbers["desensitized_weight"]
@@ -341,27 +361,30 @@ def cx614() -> None:
         }
         return {"name": name, "sites": 2, "weights": weights, "split": split, "speed": {"open": 0.0}, "reason": reason}
 
-    write({
-        "id": "cx614",
-        "kind": "operator",
-        "kd": {**numbers["kd_uM"], "value": f"{numbers['kd_uM']['value']} uM"},
-        "koff": assumed("1000 1/s", "no rate was read; affects only how fast the drug equilibrates"),
-        "provenance": {
-            "open_weight": o, "desensitized_weight": d,
-            "sites": assumed(2, "one per dimer interface (competes with cyclothiazide)"),
-        },
-        "variants": [
-            variant("reference", o["value"], d["value"], "median over the ensemble"),
-            variant("weakest", o["interval"][0], d["interval"][1], "weak ends of the calibrated intervals"),
-            variant("strongest", o["interval"][1], d["interval"][0], "strong ends of the calibrated intervals"),
-        ],
-        "valid_uM": [0.0, 1000.0],
-        "assumed": [
-            "native patches and GluR2 flop are described by one set of numbers",
-            "each site contributes the square root of the full effect",
-        ],
-        "calibrated_on": PLAN["CX614"]["findings"],
-    })
+    write(
+        {
+            "id": "cx614",
+            "kind": "operator",
+            "kd": {**numbers["kd_uM"], "value": f"{numbers['kd_uM']['value']} uM"},
+            "koff": assumed("1000 1/s", "no rate was read; affects only how fast the drug equilibrates"),
+            "provenance": {
+                "open_weight": o,
+                "desensitized_weight": d,
+                "sites": assumed(2, "one per dimer interface (competes with cyclothiazide)"),
+            },
+            "variants": [
+                variant("reference", o["value"], d["value"], "median over the ensemble"),
+                variant("weakest", o["interval"][0], d["interval"][1], "weak ends of the calibrated intervals"),
+                variant("strongest", o["interval"][1], d["interval"][0], "strong ends of the calibrated intervals"),
+            ],
+            "valid_uM": [0.0, 1000.0],
+            "assumed": [
+                "native patches and GluR2 flop are described by one set of numbers",
+                "each site contributes the square root of the full effect",
+            ],
+            "calibrated_on": PLAN["CX614"]["findings"],
+        }
+    )
 
 
 def half_block(scheme: Scheme, modulator: Modulator) -> float:
@@ -376,8 +399,15 @@ def half_block(scheme: Scheme, modulator: Modulator) -> float:
 
 
 def saturating_only(
-    drug: str, plan_key: str, finding: str, build: Build, measure: Callable[[Scheme, Modulator], float],
-    weights: Callable[[float], dict], name: str, notes: list[str], goal: float,
+    drug: str,
+    plan_key: str,
+    finding: str,
+    build: Build,
+    measure: Callable[[Scheme, Modulator], float],
+    weights: Callable[[float], dict],
+    name: str,
+    notes: list[str],
+    goal: float,
 ) -> None:
     """Calibrate one weight of a drug whose affinity is unknown."""
     prior = tuple(PLAN[plan_key]["prior"][name])
@@ -392,16 +422,18 @@ def saturating_only(
             ("strongest", high, "strong end of the calibrated interval"),
         )
     ]
-    write({
-        "id": drug,
-        "kind": "operator",
-        "kd": unknown_affinity("no potency was read in a trustworthy source"),
-        "koff": assumed("1000 1/s", "irrelevant at saturation"),
-        "provenance": {name: fitted},
-        "variants": variants,
-        "assumed": ["one site stands for the saturated receptor", *notes],
-        "calibrated_on": [finding],
-    })
+    write(
+        {
+            "id": drug,
+            "kind": "operator",
+            "kd": unknown_affinity("no potency was read in a trustworthy source"),
+            "koff": assumed("1000 1/s", "irrelevant at saturation"),
+            "provenance": {name: fitted},
+            "variants": variants,
+            "assumed": ["one site stands for the saturated receptor", *notes],
+            "calibrated_on": [finding],
+        }
+    )
 
 
 def thiocyanate() -> None:
@@ -425,47 +457,58 @@ def thiocyanate() -> None:
 
     fitted = number(spread(build, ratio, goal, prior), prior, "scn-desens-2x")
     low, high = fitted["interval"]
-    write({
-        "id": "thiocyanate",
-        "kind": "operator",
-        "kd": {"value": "3.2 mM", "status": "read", "source": "arai1995: EC50 taken as affinity"},
-        "koff": assumed("10000 1/s", "a small ion; no rate was read"),
-        "provenance": {"desensitized_weight": fitted, "sites": assumed(1, "not known")},
-        "variants": [
-            {"name": n, "sites": 1, "weights": {"desensitized": [w]}, "split": {"desensitize": 1.0}, "reason": r}
-            for n, w, r in (
-                ("reference", fitted["value"], "median over the ensemble"),
-                ("weakest", low, "weak end of the calibrated interval"),
-                ("strongest", high, "strong end of the calibrated interval"),
-            )
-        ],
-        "valid_uM": [0.0, 30000.0],
-        "assumed": ["the whole effect is on entry into desensitization"],
-        "calibrated_on": ["scn-desens-2x"],
-        "read_from": ["scn-ec50"],
-    })
+    write(
+        {
+            "id": "thiocyanate",
+            "kind": "operator",
+            "kd": {"value": "3.2 mM", "status": "read", "source": "arai1995: EC50 taken as affinity"},
+            "koff": assumed("10000 1/s", "a small ion; no rate was read"),
+            "provenance": {"desensitized_weight": fitted, "sites": assumed(1, "not known")},
+            "variants": [
+                {"name": n, "sites": 1, "weights": {"desensitized": [w]}, "split": {"desensitize": 1.0}, "reason": r}
+                for n, w, r in (
+                    ("reference", fitted["value"], "median over the ensemble"),
+                    ("weakest", low, "weak end of the calibrated interval"),
+                    ("strongest", high, "strong end of the calibrated interval"),
+                )
+            ],
+            "valid_uM": [0.0, 30000.0],
+            "assumed": ["the whole effect is on entry into desensitization"],
+            "calibrated_on": ["scn-desens-2x"],
+            "read_from": ["scn-ec50"],
+        }
+    )
 
 
 def cx516() -> None:
     """One free number: open weight."""
     saturating_only(
-        "cx516", "CX516", "cx516-deact-4fold",
+        "cx516",
+        "CX516",
+        "cx516-deact-4fold",
         lambda w: Modulator("cx516", 1, 1.0, 1.0, {"open": (w,)}, {"gate": 0.0}),
         lambda s, m: tau_ratio(s, m, 1000.0, "tau_deact"),
-        lambda w: {"open": [w]}, "open_weight",
-        ["no effect on desensitization itself (minor influence)"], target("cx516-deact-4fold"),
+        lambda w: {"open": [w]},
+        "open_weight",
+        ["no effect on desensitization itself (minor influence)"],
+        target("cx516-deact-4fold"),
     )
 
 
 def cx546() -> None:
     """One free number for both effects."""
     saturating_only(
-        "cx546", "CX546", "cx546-250",
+        "cx546",
+        "CX546",
+        "cx546-250",
         lambda w: Modulator("cx546", 1, 1.0, 1.0, {"open": (w,), "desensitized": (1 / w,)}, {"gate": 0.0}),
         lambda s, m: slow_ratio(s, m, 1000.0, 20.0),
-        lambda w: {"open": [w], "desensitized": [round(1 / w, 6)]}, "weight",
-        ["open class x w and desensitized class x 1/w: one number for both effects",
-         "slow application: 1 mM glutamate, 10-90 % rise 20 ms"],
+        lambda w: {"open": [w], "desensitized": [round(1 / w, 6)]},
+        "weight",
+        [
+            "open class x w and desensitized class x 1/w: one number for both effects",
+            "slow application: 1 mM glutamate, 10-90 % rise 20 ms",
+        ],
         1.0 + target("cx546-250") / 100.0,  # "by 250 %"
     )
 

@@ -1,3 +1,79 @@
-"""potentiate: an in-silico laboratory for the pharmacology of the glutamatergic synapse."""
+"""potentiate: an in-silico laboratory for the pharmacology of the glutamatergic synapse.
+
+A preparation, under an exposure, is given a protocol and yields a recording; measures read observables off it.
+
+>>> import potentiate as pt
+>>> aniracetam = pt.find_action("aniracetam")
+>>> patch = pt.Patch(aniracetam.apply(pt.find_scheme("Rodrigues2023")))
+>>> control, drug = pt.Bath(), pt.Bath({"aniracetam": 5000.0})
+>>> recording = pt.run(patch, pt.protocols.jump(width_ms=1.0), [control, drug])
+>>> recording.sweeps.shape[0]
+2
+
+Names are imported on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import measures as measures
+    from . import protocols as protocols
+    from .evidence.battery import run_battery as run_battery
+    from .exchange import export as export
+    from .exposure.bath import Bath as Bath
+    from .kinetics.modulator import Modulator as Modulator
+    from .kinetics.modulator import apply_modulator as apply_modulator
+    from .kinetics.scheme import Scheme as Scheme
+    from .library.compound import find_compound as find_compound
+    from .library.finding import find_finding as find_finding
+    from .library.modulator import find_action as find_action
+    from .library.receptor import resolve as resolve_receptor  # noqa: F401 - re-exported under a longer name
+    from .library.scheme import find_scheme as find_scheme
+    from .library.scheme import scheme_ids as scheme_ids
+    from .preparations import run as run
+    from .preparations.patch import Patch as Patch
+    from .preparations.patch import Rig as Rig
+    from .preparations.patch_study import study_patch as study_patch
+    from .recordings import Recording as Recording
+    from .recordings import read as read
+
+#: public name -> (module, name in it); None is the module itself
+_PUBLIC = {
+    "Bath": ("exposure.bath", "Bath"),
+    "Modulator": ("kinetics.modulator", "Modulator"),
+    "Patch": ("preparations.patch", "Patch"),
+    "Recording": ("recordings", "Recording"),
+    "Rig": ("preparations.patch", "Rig"),
+    "Scheme": ("kinetics.scheme", "Scheme"),
+    "apply_modulator": ("kinetics.modulator", "apply_modulator"),
+    "export": ("exchange", "export"),
+    "find_action": ("library.modulator", "find_action"),
+    "find_compound": ("library.compound", "find_compound"),
+    "find_finding": ("library.finding", "find_finding"),
+    "find_scheme": ("library.scheme", "find_scheme"),
+    "measures": ("measures", None),
+    "protocols": ("protocols", None),
+    "read": ("recordings", "read"),
+    "resolve_receptor": ("library.receptor", "resolve"),
+    "run": ("preparations", "run"),
+    "run_battery": ("evidence.battery", "run_battery"),
+    "scheme_ids": ("library.scheme", "scheme_ids"),
+    "study_patch": ("preparations.patch_study", "study_patch"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'potentiate' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    found = importlib.import_module(f".{module}", __name__)
+    return found if attribute is None else getattr(found, attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -84,9 +84,7 @@ def parse(text: str, dimension: str, *, where: str = "") -> float:
     unit = INTERNAL[dimension]
     if dimension == "temperature" and (match := _TEMPERATURE.match(str(text))):
         return float(match.group(1))
-    example = {"concentration": "5 mM", "time": "1 ms", "temperature": "22 degC"}.get(
-        dimension, f"1 {unit}"
-    )
+    example = {"concentration": "5 mM", "time": "1 ms", "temperature": "22 degC"}.get(dimension, f"1 {unit}")
     text = str(text).replace("µ", "u").replace("μ", "u").strip()
     try:
         number = float(text)
@@ -134,7 +132,9 @@ def parse_concentration(text: str, *, where: str = "") -> float:
         raise UsageError(f"Negative concentration {text!r}", where=where, do="give zero or more")
     if value > ABSURD_CONCENTRATION_UM:
         raise UsageError(
-            f"Concentration {text!r} is above 1 M", where=where, why="no such solution exists",
+            f"Concentration {text!r} is above 1 M",
+            where=where,
+            why="no such solution exists",
             do="check the unit (uM, mM?)",
         )
     return value
@@ -150,13 +150,9 @@ def parse_rate(text: str, *, where: str = "") -> tuple[float, int]:
     """
     match = re.fullmatch(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(\S+)?\s*", str(text))
     if match is None or match.group(2) is None:
-        raise UsageError(
-            f"Rate {text!r} has no unit", where=where, do=f"add one of {', '.join(RATE_UNITS)}"
-        )
+        raise UsageError(f"Rate {text!r} has no unit", where=where, do=f"add one of {', '.join(RATE_UNITS)}")
     if match.group(2) not in RATE_UNITS:
-        raise UsageError(
-            f"Unknown rate unit {match.group(2)!r}", where=where, do=f"use one of {', '.join(RATE_UNITS)}"
-        )
+        raise UsageError(f"Unknown rate unit {match.group(2)!r}", where=where, do=f"use one of {', '.join(RATE_UNITS)}")
     value = float(match.group(1))
     if not math.isfinite(value) or value < 0:
         raise UsageError(f"Rate {text!r} is negative or not finite", where=where)

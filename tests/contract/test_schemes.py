@@ -71,7 +71,9 @@ def test_balance_or_declared(name):
 
 
 @pytest.mark.parametrize("drug", OPERATORS)
-@pytest.mark.parametrize("name", [*ensemble().schemes, "Jonas1993", "Saftenku_Jonas_GrC", "Geiger1999", "NMDA_Church2021_MCell"])
+@pytest.mark.parametrize(
+    "name", [*ensemble().schemes, "Jonas1993", "Saftenku_Jonas_GrC", "Geiger1999", "NMDA_Church2021_MCell"]
+)
 def test_any_operator_applies_to_any_scheme(name, drug):
     """Cyclic schemes included: the operator adds no imbalance, and at zero drug nothing changes."""
     base = find_scheme(name)
@@ -101,9 +103,7 @@ def outside(name):
     patch = Patch(find_scheme(name))
     found = assays.deactivation(patch) | assays.desensitization(patch) | assays.recovery(patch)
     return [
-        key
-        for key, c in ensemble().criteria.items()
-        if not (found[key].known and c.low <= found[key].value <= c.high)
+        key for key, c in ensemble().criteria.items() if not (found[key].known and c.low <= found[key].value <= c.high)
     ]
 
 

@@ -9,9 +9,7 @@ from potentiate.library.scheme import find_scheme
 from potentiate.preparations import assays
 from potentiate.preparations.patch import Patch
 
-PARTIN = Modulator(
-    "modulator", 1, 500.0, 5.0, {"open": (6.0,)}, {"gate": 0.0}, {"desensitized": 0.01, "open": 0.0}
-)
+PARTIN = Modulator("modulator", 1, 500.0, 5.0, {"open": (6.0,)}, {"gate": 0.0}, {"desensitized": 0.01, "open": 0.0})
 SAME_STATE = {"R+1": "RM", "RA+1": "RMA", "RA2+1": "RMA2", "RdA+1": "RdMA", "RdA2+1": "RdMA2", "O+1": "OM"}
 
 
@@ -56,13 +54,9 @@ def test_exchange_on_the_open_state_is_an_assumption_that_matters():
     """Addenda: with exchange on the open state tau_deact at 0.1 mM is 1.78 ms instead of 1.24; two sites give 1.39."""
     base = find_scheme("Partin1996")
     exchanging = Modulator("modulator", 1, 500.0, 5.0, {"open": (6.0,)}, {"gate": 0.0}, {"desensitized": 0.01})
-    two = Modulator(
-        "modulator", 2, 500.0, 5.0, {"open": (6.0**0.5, 6.0)}, {"gate": 0.0}, {"desensitized": 0.01}
-    )
+    two = Modulator("modulator", 2, 500.0, 5.0, {"open": (6.0**0.5, 6.0)}, {"gate": 0.0}, {"desensitized": 0.01})
     bath = Bath({"modulator": 100.0})
-    taus = [
-        assays.deactivation(Patch(apply_modulator(base, m)), bath)["tau_deact"].value for m in (exchanging, two)
-    ]
+    taus = [assays.deactivation(Patch(apply_modulator(base, m)), bath)["tau_deact"].value for m in (exchanging, two)]
     assert taus == pytest.approx([1.78, 1.39], rel=0.03)
 
 

@@ -115,7 +115,9 @@ def test_corrections_restore_balance(scheme_id):
 
 def test_gluA4_as_read_hardly_opens_fully():
     """The wrong constant of R2-R3 keeps receptors from binding the third glutamate: smaller conductance."""
-    peak = {i: -assays.deactivation(Patch(find_scheme(i)))["peak"].value for i in ("RH2003_GluA4", "RH2003_GluA4_asread")}
+    peak = {
+        i: -assays.deactivation(Patch(find_scheme(i)))["peak"].value for i in ("RH2003_GluA4", "RH2003_GluA4_asread")
+    }
     assert peak["RH2003_GluA4_asread"] < 0.7 * peak["RH2003_GluA4"]
 
 
@@ -155,8 +157,12 @@ def test_nmda_schemes(scheme_id):
     steady = assays.agonist_steady(patch, grid, assays.NO_DRUG, "glutamate")
     ec50 = math.exp(np.interp(0.5 * steady[-1], steady, np.log(grid)))
     found = (po[k], t[k], tau, long.max(), long[-12] / long.max(), ec50)
-    for name, value, text in zip(("peak", "time", "decay", "sustained", "ss", "ec50"), found, NMDA[scheme_id].split(), strict=True):
+    for name, value, text in zip(
+        ("peak", "time", "decay", "sustained", "ss", "ec50"), found, NMDA[scheme_id].split(), strict=True
+    ):
         printed = float(text)
         # the time of a flat peak is where the grid happens to be
-        slack = {"time": 0.03 * printed + 0.1, "ss": 0.05 * printed + 0.01}.get(name, max(0.03 * printed, last_digit(text)))
+        slack = {"time": 0.03 * printed + 0.1, "ss": 0.05 * printed + 0.01}.get(
+            name, max(0.03 * printed, last_digit(text))
+        )
         assert abs(value - printed) <= slack, f"{name}: {value:.4g}, printed {text}"

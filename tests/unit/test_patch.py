@@ -55,8 +55,15 @@ def test_varying_ligand_agrees_with_an_ode_solver(protocol, rig):
         end = min(part.end_ms, 10.0)
         at = [k * protocol.dt_ms for k in range(math.ceil(part.start_ms / protocol.dt_ms), int(end / protocol.dt_ms))]
         solved = solve_ivp(
-            lambda t, x: x @ (rest + slope * concentration(t)), (part.start_ms, end), p, method="Radau",
-            rtol=1e-9, atol=1e-11, t_eval=[*at[::25], end], max_step=0.05, jac=lambda t, x: (rest + slope * concentration(t)).T,
+            lambda t, x: x @ (rest + slope * concentration(t)),
+            (part.start_ms, end),
+            p,
+            method="Radau",
+            rtol=1e-9,
+            atol=1e-11,
+            t_eval=[*at[::25], end],
+            max_step=0.05,
+            jac=lambda t, x: (rest + slope * concentration(t)).T,
         )
         samples = [round(t / protocol.dt_ms) for t in solved.t[:-1]]
         if samples:
@@ -111,7 +118,9 @@ def test_stochastic_channels_scatter_around_the_mean():
 def test_train_marks_and_depression():
     protocol = train(100.0, 5)
     current = -Patch(GLUA1).run(protocol).sweeps[0]
-    peaks = [current[int(protocol.marks[m] / 0.02) : int(protocol.marks[m] / 0.02) + 100].max() for m in ("on", "on2", "on5")]
+    peaks = [
+        current[int(protocol.marks[m] / 0.02) : int(protocol.marks[m] / 0.02) + 100].max() for m in ("on", "on2", "on5")
+    ]
     assert peaks[0] > peaks[1] > peaks[2] > 0
 
 
@@ -178,7 +187,10 @@ def test_drug_alone_opens_nothing():
 def test_placements_differ_as_they_must():
     action = find_action("aniracetam")
     patch = Patch(action.apply(GLUA1))
-    tau = {p: assays.deactivation(patch, Bath({"aniracetam": 5000.0}, p))["tau_deact"].value for p in ("both", "agonist", "control")}
+    tau = {
+        p: assays.deactivation(patch, Bath({"aniracetam": 5000.0}, p))["tau_deact"].value
+        for p in ("both", "agonist", "control")
+    }
     control = assays.deactivation(patch)["tau_deact"].value
     assert control < tau["agonist"] < tau["both"]
 

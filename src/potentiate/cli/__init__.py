@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        print(f"potentiate: internal error: {type(error).__name__}: {error}\n  do:    run again with --debug and report it", file=sys.stderr)
+        print(f"potentiate: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("  do:    run again with --debug and report it", file=sys.stderr)
         sys.exit(1)
     sys.exit(code)
 

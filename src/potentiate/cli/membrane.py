@@ -66,10 +66,18 @@ def membrane(
     inputs = {"drug_factor": drug_factor, "kd_kept": kd_kept, "wash_s": seconds, "incubation_min": minutes}
     conditions = {"ligand": "[3H]AMPA", "drug_factor_on_koff": drug_factor}
     result = Result(
-        "membrane", "AMPA_binding", inputs, ["observable", "value", "unit", "95 % interval", "status"], rows,
-        [o.as_dict("model", conditions) for o in observables], [], list(assay.assumed), notes,
+        "membrane",
+        "AMPA_binding",
+        inputs,
+        ["observable", "value", "unit", "95 % interval", "status"],
+        rows,
+        [o.as_dict("model", conditions) for o in observables],
+        [],
+        list(assay.assumed),
+        notes,
         title=f"membrane   [3H]AMPA   dissociation x{drug_factor:g} with drug",
-        figure=lambda: _figure(assay, verdict), extra=extra,
+        figure=lambda: _figure(assay, verdict),
+        extra=extra,
     )
     return finish(result, as_json=json, out=out)
 

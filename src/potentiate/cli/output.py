@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import json
 import math
-import os
 import shlex
 import shutil
 import sys
@@ -155,7 +154,7 @@ def _write(result: Result, body: dict[str, Any], out: str | None) -> dict[str, s
         command = " ".join(shlex.quote(w) for w in body["command"])
         (part / "command.txt").write_text(command + "\n")
         part.chmod(0o755)
-        os.rename(part, folder)
+        part.rename(folder)
         part = None
     except OSError as error:
         raise DataError(f"Cannot write {folder}", why=str(error), do="choose another --out") from None

@@ -9,6 +9,7 @@ from ..evidence.battery import Battery, model_text, published_text, run_battery
 from ..evidence.scoring import as_json as verdict_json
 from ..evidence.scoring import cite
 from ..library.compound import cautions, find_compound
+from ..library.modulator import find_action
 from ..units import show_concentration
 from .output import Result, finish
 
@@ -46,19 +47,50 @@ def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
     for finding in battery.density:
         found: Any = battery.membrane
         rows.append(
-            [finding.id, finding.observable, f"{found.largest_reference_rise:.3g} at most", finding.effect.direction,
-             found.verdict, cite(finding)]
+            [
+                finding.id,
+                finding.observable,
+                f"{found.largest_reference_rise:.3g} at most",
+                finding.effect.direction,
+                found.verdict,
+                cite(finding),
+            ]
         )
-        findings.append({"id": finding.id, "verdict": found.verdict, "model": found.largest_reference_rise,
-                         "published": finding.effect.direction, "unit": "fold", "source": cite(finding),
-                         "reason": found.reason})
+        findings.append(
+            {
+                "id": finding.id,
+                "verdict": found.verdict,
+                "model": found.largest_reference_rise,
+                "published": finding.effect.direction,
+                "unit": "fold",
+                "source": cite(finding),
+                "reason": found.reason,
+            }
+        )
     for finding, reason in battery.silent:
         rows.append([finding.id, finding.observable, "-", finding.effect.direction, "not simulable", _short(reason)])
-        findings.append({"id": finding.id, "verdict": "not simulable", "model": None, "published": None,
-                         "unit": finding.effect.unit, "source": finding.source.title, "reason": reason})
+        findings.append(
+            {
+                "id": finding.id,
+                "verdict": "not simulable",
+                "model": None,
+                "published": None,
+                "unit": finding.effect.unit,
+                "source": finding.source.title,
+                "reason": reason,
+            }
+        )
     result = Result(
-        "run", entity.id, {"compound": entity.id}, columns, rows, _observables(battery), findings,
-        [], _notes(battery, entity), title=f"run   {entity.name}   ensemble of schemes, worst first",
+        "run",
+        entity.id,
+        {"compound": entity.id},
+        columns,
+        rows,
+        _observables(battery),
+        findings,
+        [],
+        _notes(battery, entity),
+        title=f"run   {entity.name}   ensemble of schemes, worst first",
         figure=(lambda: _figure(battery, entity.name)) if battery.study is not None else None,
         recording=battery.study.brief if battery.study is not None else None,
         extra={"references": _references(battery), "not_explained": _membrane_json(battery)},
@@ -81,8 +113,11 @@ def _observables(battery: Battery) -> list[dict[str, Any]]:
     found = []
     if battery.study is not None:
         for row in battery.study.rows:
-            conditions = {"compound": battery.compound, "concentration_uM": row.concentration_uM,
-                          "scheme": battery.study.patch.scheme.name}
+            conditions = {
+                "compound": battery.compound,
+                "concentration_uM": row.concentration_uM,
+                "scheme": battery.study.patch.scheme.name,
+            }
             found += [o.as_dict("prediction", conditions) for o in row.observables.values()]
     for placement, *pair in battery.readings:
         found += [o.as_dict("prediction", {"compound": battery.compound, "placement": placement}) for o in pair]
@@ -97,7 +132,7 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
     for _, verdict in battery.scored:
         counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
     counts["not simulable"] = len(battery.silent)
-    notes = ["  ".join(f"{word} {n}" for word, n in counts.items())]
+    notes = ["  ".join(f"{word} {n}" for word, n in counts.items()), *_parameters(battery.compound)]
     if battery.readings:
         notes.append(_WHY_READINGS)
         top = show_concentration(battery.study.rows[-1].concentration_uM) if battery.study else ""
@@ -112,12 +147,30 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
     return notes
 
 
+def _parameters(compound: str) -> list[str]:
+    """Say what was calibrated: prior and posterior side by side."""
+    action = find_action(compound)
+    if action is None:
+        return []
+    numbers = {"kd": action.document.kd, **action.document.provenance}
+    return [
+        f"calibrated {name}: {n.value}, interval {n.interval[0]:g} to {n.interval[1]:g}, prior {n.prior[0]:g} to "
+        f"{n.prior[1]:g}, {n.word} by {n.source}" + (f" ({n.reason})" if n.reason else "")
+        for name, n in numbers.items()
+        if n is not None and n.status == "calibrated" and n.interval and n.prior
+    ]
+
+
 def _membrane_json(battery: Battery) -> dict[str, Any] | None:
     membrane: Any = battery.membrane
     if membrane is None:
         return None
-    return {"finding": "ani-ampa-bmax", "verdict": membrane.verdict, "reason": membrane.reason,
-            "tension": list(membrane.tension)}
+    return {
+        "finding": "ani-ampa-bmax",
+        "verdict": membrane.verdict,
+        "reason": membrane.reason,
+        "tension": list(membrane.tension),
+    }
 
 
 def _references(battery: Battery) -> list[str]:
@@ -134,11 +187,33 @@ def _figure(battery: Battery, name: str) -> Figure:
     assert study is not None
     labels = ["control", *[show_concentration(r.concentration_uM) for r in study.rows[1:]]]
     panels = [
-        Panel("deactivation, 10 mM glutamate 1 ms", study.brief.time_ms, study.brief.sweeps, labels,
-              study.brief_protocol.marks, window_ms=(0, 30)),
-        Panel("desensitization, 10 mM glutamate", study.long.time_ms, study.long.sweeps, labels,
-              study.long_protocol.marks, window_ms=(0, 120)),
+        Panel(
+            "deactivation, glutamate 1 ms",
+            study.brief.time_ms,
+            study.brief.sweeps,
+            labels,
+            study.brief_protocol.marks,
+            window_ms=(0, 30),
+        ),
+        Panel(
+            "desensitization, glutamate",
+            study.long.time_ms,
+            study.long.sweeps,
+            labels,
+            study.long_protocol.marks,
+            window_ms=(0, 120),
+        ),
     ]
+    if battery.slow is not None:
+        panels.append(
+            Panel(
+                "slow application",
+                battery.slow.time_ms,
+                battery.slow.sweeps,
+                [labels[0], labels[-1]],
+                {"on": battery.slow_on_ms},
+            )
+        )
     curves = []
     for measure, unit in (("tau_deact", "ms"), ("tau_des", "ms")):
         x, y = response(study.rows, measure)

@@ -7,13 +7,17 @@ import math
 from collections.abc import Callable
 
 from ..errors import UsageError
+from ..exposure.bath import Bath
 from ..library.compound import Compound
 from ..library.finding import Finding, NoExperiment, findings_of
 from ..library.modulator import Action, find_action
 from ..library.scheme import find_scheme
 from ..measures.observable import Observable
 from ..preparations import assays
+from ..preparations.patch import Patch, Rig
 from ..preparations.patch_study import PatchStudy, study_patch
+from ..protocols.fast_application import slow_application
+from ..recordings.recording import Recording
 from .experiment import score_finding
 from .scoring import Verdict
 
@@ -42,6 +46,10 @@ class Battery:
     readings : tuple of (placement, Observable, Observable)
         tau_deact and tau_des at the highest concentration for each placement of the drug.
     assumed : tuple of str
+    slow : Recording or None
+        Slow application without and with the highest concentration.
+    slow_on_ms : float
+        When the solution is half exchanged.
     """
 
     compound: str
@@ -52,6 +60,8 @@ class Battery:
     study: PatchStudy | None
     readings: tuple[tuple[str, Observable, Observable], ...]
     assumed: tuple[str, ...]
+    slow: Recording | None = None
+    slow_on_ms: float = 0.0
 
 
 _ORDER = {"fail": 0, "near": 1, "pass": 2, "not simulable": 3, "calibration": 4}
@@ -110,6 +120,7 @@ def run_battery(compound: Compound, progress: Callable[[str], None] = lambda tex
         study,
         _readings(action),
         tuple(_assumed(action, [f for f, _ in scored])),
+        *_slow(action),
     )
 
 
@@ -117,7 +128,9 @@ def _membrane() -> object:
     from ..preparations.membrane_question import can_slow_dissociation_raise_bmax
 
     # only the reference conditions, which the verdict rests on; what it would take elsewhere: `potentiate membrane`
-    return can_slow_dissociation_raise_bmax(kon_scales=(0.3, 1.0, 3.0), washes_s=(0.0, 10.0), incubations_min=(math.inf,))
+    return can_slow_dissociation_raise_bmax(
+        kon_scales=(0.3, 1.0, 3.0), washes_s=(0.0, 10.0), incubations_min=(math.inf,)
+    )
 
 
 def doses_uM(action: Action) -> list[float]:
@@ -139,9 +152,6 @@ def _readings(action: Action | None) -> tuple[tuple[str, Observable, Observable]
     """Measure the drug in both solutions and only in the agonist solution: the two readings of source 003."""
     if action is None or action.kind != "operator" or action.saturating_only:
         return ()
-    from ..exposure.bath import Bath
-    from ..preparations.patch import Patch
-
     patch = Patch(action.apply(find_scheme(BASE_SCHEME)))
     top = doses_uM(action)[-1]
     found = []
@@ -151,6 +161,15 @@ def _readings(action: Action | None) -> tuple[tuple[str, Observable, Observable]
             (placement, assays.deactivation(patch, bath)["tau_deact"], assays.desensitization(patch, bath)["tau_des"])
         )
     return tuple(found)
+
+
+def _slow(action: Action | None) -> tuple[Recording | None, float]:
+    if action is None or action.kind == "agonist":
+        return None, 0.0
+    patch = Patch(action.apply(find_scheme(BASE_SCHEME)), rig=Rig(exchange_10_90_ms=20.0), course_tolerance=1e-3)
+    protocol = slow_application(patch.scheme.agonist, width_ms=240.0)
+    baths = [Bath(), Bath({action.compound: doses_uM(action)[-1]})]
+    return patch.run(protocol, baths), protocol.marks["on"]
 
 
 def _assumed(action: Action | None, findings: list[Finding]) -> list[str]:

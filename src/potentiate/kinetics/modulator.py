@@ -17,7 +17,6 @@ from ..errors import DataError
 from .rate import Rate
 from .scheme import CLASSES, Edge, Scheme
 
-
 #: Where a shift goes unless the modulator says otherwise: binding is limited by diffusion, so a change of agonist
 #: affinity shows in unbinding; every other change shows in entry.
 DEFAULT_SPLIT = types.MappingProxyType({"bind": 0.0})
@@ -221,7 +220,7 @@ def apply_agonist(scheme: Scheme, ligand: str, affinity: float, efficacy: float)
     A stand-in where no rates for the agonist were published: weights act on states, so balance is kept.
     """
     _require_explicit_binding(scheme)
-    weight = dict.fromkeys(CLASSES, 1.0)
+    weight: dict[str, float] = dict.fromkeys(CLASSES, 1.0)
     weight |= {"open": efficacy, "desensitized": efficacy**DESENSITIZATION_POWER}
     edges = []
     for e in scheme.edges:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Voltage:
     """Exponential voltage dependence, ``exp((V - V0) / slope)``."""
@@ -105,9 +104,7 @@ class Rate:
     voltage: Voltage | AntonovBlock | None = None
     temperature: Q10 | LogisticTemperature | None = None
 
-    def factor(
-        self, ligands_uM: Mapping[str, float], voltage_mV: float | None, temperature_C: float | None
-    ) -> float:
+    def factor(self, ligands_uM: Mapping[str, float], voltage_mV: float | None, temperature_C: float | None) -> float:
         """Return what multiplies `k` under given conditions.
 
         Raises

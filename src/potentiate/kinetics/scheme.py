@@ -190,9 +190,7 @@ class Scheme:
         """
         ones = dict.fromkeys(self.ligands, 1.0)
         rates = self.constants * self.factors(ones, voltage_mV, temperature_C)
-        order = [
-            (r.ligand if r.occupancy is None else None) for r in self.directed[2]
-        ]
+        order = [(r.ligand if r.occupancy is None else None) for r in self.directed[2]]
         half = len(self.edges)
         potential: dict[int, float] = {self.rest: 0.0}
         ligand_count: dict[int, dict[str, int]] = {self.rest: {}}
@@ -225,9 +223,7 @@ class Scheme:
             for name, change in ((order[i], 1), (order[half + i], -1)):
                 if name is not None:
                     count[name] = count.get(name, 0) + change
-            same = {k: v for k, v in count.items() if v} == {
-                k: v for k, v in ligand_count[e.target].items() if v
-            }
+            same = {k: v for k, v in count.items() if v} == {k: v for k, v in ligand_count[e.target].items() if v}
             if abs(math.log(factor)) > math.log1p(tolerance) or not same:
                 name = f"{self.states[e.source]}-{self.states[e.target]}"
                 found.append(Imbalance(name, factor if same else math.inf))

@@ -190,8 +190,8 @@ def find_action(compound: str) -> Action | None:
                     _uM(doc.kd),
                     _per_ms(doc.koff),
                     {k: tuple(w) for k, w in v.weights.items()},
-                    dict(v.split),
-                    dict(v.speed),
+                    {str(k): w for k, w in v.split.items()},
+                    {str(k): w for k, w in v.speed.items()},
                 )
             except Exception as error:
                 raise source.error(str(error).splitlines()[0], ("variants", i)) from None

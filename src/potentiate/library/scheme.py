@@ -268,7 +268,8 @@ def _build(doc: SchemeDocument, source: Source) -> Scheme:
                 raise source.error(f"Unknown state {name!r}", (*at, key), do=f"states are {', '.join(names)}")
         if t.source == t.target or frozenset((t.source, t.target)) in seen:
             raise source.error(
-                f"Transition {t.source} - {t.target} is given twice or leads nowhere", at,
+                f"Transition {t.source} - {t.target} is given twice or leads nowhere",
+                at,
                 do="write each pair of states once, with its forward and its backward rate",
             )
         seen.add(frozenset((t.source, t.target)))
@@ -330,7 +331,8 @@ def _rate(doc: SchemeDocument, t: TransitionDoc, side: str, source: Source, at: 
         raise source.error(f"Rate {text!r} is impossibly fast", (*at, side), do="check the exponent and the unit")
     if k == 0:
         raise source.error(
-            f"The reverse of {t.source} - {t.target} is missing ({side} rate is zero)", (*at, side),
+            f"The reverse of {t.source} - {t.target} is missing ({side} rate is zero)",
+            (*at, side),
             do="every transition needs both rates",
         )
     ligand = (t.ligand or doc.agonist) if order or occupancy else None

@@ -125,12 +125,16 @@ def measure_long(patch: Patch, protocol: Protocol, bath: Bath = NO_DRUG, seed: i
     quiet = (0.0, on - protocol.dt_ms) if patch.rig.noise_pA > 0 else None
     at = measure_peak(t, current, baseline_ms=quiet, search_ms=(on, off))
     ratio = steady_state_ratio(t, current, at, (on, off))
-    steady = Observable(
-        "steady_state", ratio.value * at.amplitude.value, "pA", ratio.status, ratio.reason
-    ) if ratio.known else missing("steady_state", "pA", ratio.status, ratio.reason or "")
-    percent = Observable(
-        "percent_desensitization", 100.0 * (1.0 - ratio.value), "%", ratio.status, ratio.reason
-    ) if ratio.known else missing("percent_desensitization", "%", ratio.status, ratio.reason or "")
+    steady = (
+        Observable("steady_state", ratio.value * at.amplitude.value, "pA", ratio.status, ratio.reason)
+        if ratio.known
+        else missing("steady_state", "pA", ratio.status, ratio.reason or "")
+    )
+    percent = (
+        Observable("percent_desensitization", 100.0 * (1.0 - ratio.value), "%", ratio.status, ratio.reason)
+        if ratio.known
+        else missing("percent_desensitization", "%", ratio.status, ratio.reason or "")
+    )
     return {
         "peak": at.amplitude,
         "tau_des": measure_desensitization(t, current, at, off, ratio),
@@ -231,7 +235,7 @@ def paired_pulse_ratio(
     agonist = agonist or patch.scheme.agonist
     at = paired_pulses(interval_ms, agonist, concentration_uM, first_ms, first_ms, 10.0, dt_ms=0.01)
     current = np.abs(patch.run(at, bath).sweeps[0])
-    second = int(round(at.marks["on2"] / at.dt_ms))
+    second = round(at.marks["on2"] / at.dt_ms)
     first_peak = current[:second].max()
     if first_peak <= _TINY_PA:
         return missing("ppr", "", "no response", "no current")
@@ -242,7 +246,7 @@ def agonist_curve(
     patch: Patch,
     bath: Bath = NO_DRUG,
     agonist: str | None = None,
-    concentrations_uM: Sequence[float] | None = None,
+    concentrations_uM: Sequence[float] | np.ndarray | None = None,
     of: str = "peak",
     given_uM: float = SATURATING_UM,
 ) -> Observables:
@@ -312,9 +316,7 @@ def predesensitization_ic50(
     start = patch.rest({})
     incubated = np.stack([start @ transition_matrix(patch.generator({agonist: c}), incubation_ms) for c in grid])
     plan = plan_sweeps([[(0, 20.0)]] * len(grid), 0.01)
-    trace, _ = sample_sweeps(
-        plan, patch.generator({agonist: test_uM})[None], incubated, patch.conductances_pS[:, None]
-    )
+    trace, _ = sample_sweeps(plan, patch.generator({agonist: test_uM})[None], incubated, patch.conductances_pS[:, None])
     peaks = trace[:, :, 0].max(axis=1)
     floor = peaks.min()
     if floor > 0.98 * peaks[0]:
@@ -395,9 +397,7 @@ def block_onset(
     return found
 
 
-def _time_to_63(
-    q: np.ndarray, start: np.ndarray, g: np.ndarray, begin: float, end: float, name: str
-) -> Observable:
+def _time_to_63(q: np.ndarray, start: np.ndarray, g: np.ndarray, begin: float, end: float, name: str) -> Observable:
     if abs(end - begin) < 1e-3 * max(abs(begin), abs(end)):
         return missing(name, "ms", "not determined", "the current does not change")
     times = np.geomspace(1e-2, 1e6, 321)

@@ -129,9 +129,12 @@ class Patch:
             if self.stochastic:
                 from ..kinetics.channels import simulate_channels
 
-                conductance_nS = simulate_channels(
-                    segments, generators, start, self.conductances_pS, round(left), protocol.dt_ms, rng
-                ) / 1000.0
+                conductance_nS = (
+                    simulate_channels(
+                        segments, generators, start, self.conductances_pS, round(left), protocol.dt_ms, rng
+                    )
+                    / 1000.0
+                )
             else:
                 trace, _ = sample_sweeps(plan, generators, start[None], self.conductances_pS[:, None])
                 conductance_nS = trace[0, :, 0] * left / 1000.0
@@ -252,8 +255,7 @@ class Patch:
             resting = self.generator(dict.fromkeys(names, 0.0))
             slopes = np.stack([self.generator({n: float(n == m) for n in names}) - resting for m in names])
             first, second = (
-                resting + np.tensordot([[c[n] for n in names] for c in course], slopes, axes=1)
-                for course in courses
+                resting + np.tensordot([[c[n] for n in names] for c in course], slopes, axes=1) for course in courses
             )
         halves = magnus_averages(first, second)
         return [(q[i], 0.5 * w) for i, w in enumerate(width) for q in halves]

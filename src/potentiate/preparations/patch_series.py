@@ -60,7 +60,9 @@ def _patch_and_baths(
     baths = [("0", NO_DRUG)]
     if action is not None:
         baths += [
-            (show_concentration(c), Bath({action.compound: c}, placement)) for c in doses_uM if c > 0  # type: ignore[arg-type]
+            (show_concentration(c), Bath({action.compound: c}, placement))
+            for c in doses_uM
+            if c > 0  # type: ignore[arg-type]
         ]
     return patch, baths
 
@@ -160,5 +162,5 @@ def _bracket(patch: Patch, baths: list[tuple[str, Bath]], agonist_uM: float, see
         phase = "control" if i < 5 else "drug" if i < 13 else "wash"
         found = assays.measure_sweep(recording.time_ms, sweep, protocol, patch.rig.noise_pA > 0)
         found = {k: v for k, v in found.items() if k in ("peak", "tau_deact", "tau_weighted", "charge")}
-        rows.append((f"{i + 1} {phase} {show_concentration(round(bath.drugs_uM[drug], 3))}", found))
+        rows.append((f"{i + 1} {phase} {show_concentration(float(f'{bath.drugs_uM[drug]:.3g}'))}", found))
     return Series(tuple(rows), recording, protocol)

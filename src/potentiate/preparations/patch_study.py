@@ -107,9 +107,7 @@ def study_patch(
     brief_protocol = jump(agonist, agonist_uM, width_ms, max(60.0, 10.0 * width_ms), dt_ms=0.02)
     long_protocol = jump(agonist, agonist_uM, long_ms, 40.0, dt_ms=0.05 if rig == IDEAL else 0.02)
     doses = [0.0, *[c for c in concentrations_uM if c > 0]] if action is not None else [0.0]
-    baths = [
-        Bath({action.compound: c}, placement) if action is not None and c > 0 else NO_DRUG for c in doses
-    ]
+    baths = [Bath({action.compound: c}, placement) if action is not None and c > 0 else NO_DRUG for c in doses]
     rows = tuple(
         _row(patch, dose, bath, agonist_uM, width_ms, long_ms) for dose, bath in zip(doses, baths, strict=True)
     )
@@ -155,7 +153,8 @@ def _with_peak_ratio(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     return tuple(
         Row(
             r.concentration_uM,
-            r.observables | {
+            r.observables
+            | {
                 "peak_ratio": Observable("peak_ratio", r.observables["peak"].value / control, "")
                 if control
                 else r.observables["peak"]

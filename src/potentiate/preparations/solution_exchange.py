@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Mapping
 
@@ -80,9 +81,10 @@ def pieces(protocol: Protocol, bath: Bath, exchange_10_90_ms: float = 0.0) -> li
             merged[-1][1] = max(high, merged[-1][1])
         else:
             merged.append([low, high])
-    cuts = sorted({0.0, total, *(x for w in merged for x in w), *(starts if width == 0 else [])})
+    borders: set[float] = {0.0, total, *(x for w in merged for x in w), *(starts if width == 0 else [])}
+    cuts = sorted(borders)
     result = []
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in itertools.pairwise(cuts):
         if high - low < 1e-9:
             continue
         middle = 0.5 * (low + high)

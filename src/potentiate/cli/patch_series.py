@@ -1,0 +1,71 @@
+"""The result of `potentiate patch --protocol ...`: table and figure of a series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .bench import number, references
+from .output import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..preparations.patch_series import Series
+
+
+def series_result(found: Series, protocol: str, entity: str | None, name: str, assumed: list[str], seed: int) -> Result:
+    """Return what the command prints and writes for a series."""
+    ids = list(dict.fromkeys(i for _, row in found.rows for i in row))
+    units = {i: row[i].unit for _, row in reversed(found.rows) for i in row}
+    rows = [[label, *[number(row.get(i)) for i in ids]] for label, row in found.rows]
+    observables = [
+        o.as_dict("prediction", {"compound": entity, "row": label, "scheme": name, "protocol": protocol})
+        for label, row in found.rows
+        for o in row.values()
+    ]
+    notes = [f"{label}  {o.id}: {o.status}, {o.reason}" for label, row in found.rows for o in row.values() if not o.ok]
+    intervals = [
+        f"{label}  {o.id} {o.value:.4g} {o.unit} ({' to '.join('open' if e is None else f'{e:.4g}' for e in o.interval)})"
+        for label, row in found.rows
+        for o in row.values()
+        if o.interval is not None
+    ]
+    return Result(
+        "patch",
+        f"{entity or name}_{protocol}",
+        {"compound": entity, "scheme": name, "protocol": protocol},
+        ["row", *[f"{i} ({units[i]})" if units[i] else i for i in ids]],
+        rows,
+        observables,
+        [],
+        assumed,
+        [*intervals, *notes],
+        title=f"patch   {protocol}   {entity or 'no drug'}   scheme {name}",
+        seed=seed,
+        figure=lambda: _figure(found, protocol, entity, name),
+        recording=found.recording,
+        extra={"references": references(name, entity)},
+    )
+
+
+def _figure(found: Series, protocol: str, entity: str | None, name: str) -> Figure:
+    import numpy as np
+
+    from ..show.traces import Curve, Panel, patch_figure
+
+    labels = [label for label, _ in found.rows]
+    panels, curves = [], []
+    if found.recording is not None and found.protocol is not None:
+        shown = range(len(labels)) if len(labels) <= 6 else [0, 5, 12, len(labels) - 1]
+        sweeps = found.recording.sweeps[list(shown)]
+        panels = [Panel(protocol, found.recording.time_ms, sweeps, [labels[i] for i in shown], found.protocol.marks)]
+    if found.curve is not None:
+        x, ys = found.curve
+        curves = [
+            Curve(f"{entity or 'no drug'} {label}", x, y, "agonist (uM)", "peak (pA)")
+            for label, y in zip(labels, ys, strict=True)
+        ]
+    elif len(labels) > 6:
+        taus = [row["tau_deact"].value for _, row in found.rows]
+        curves = [Curve("tau_deact", np.arange(1.0, len(taus) + 1), np.array(taus), "sweep", "tau_deact (ms)")]
+    return patch_figure(panels, curves, None, f"{protocol}: {entity or 'no drug'} on {name}")
