@@ -231,13 +231,15 @@ def _application_figure(one: Recording, jumps: Sequence[Jump], result: Result) -
         values = (jump.peak.amplitude, jump.steady_state, jump.tau_des, jump.tau_off) if room else ()
         measured.append({"at": jump.peak, "fit": jump.wash, **{o.id: o for o in values}})
     title = f"{Path(result.inputs['file']).name}: {sum(j.responds for j in jumps)} of {len(jumps)} sweeps respond"
-    return recording_figure(one.select(drawn), measured, title, sweep_names=[f"sweep {index[k]}" for k in drawn])
+    names = [f"sweep {index[k]}" for k in drawn]
+    figure = recording_figure(one.select(drawn), measured, title, sweep_names=names)
+    return figure if room else _keyed(figure, names)
 
 
 def _train_figure(one: Recording, train: Train, result: Result) -> Figure:
     """Draw the train without its artefacts, and the amplitudes sweep by sweep."""
     from ..recordings.recording import Recording
-    from ..show.recording_figure import recording_figure
+    from ..show.recording_figure import MOST_SWEEPS, recording_figure
 
     t, stimuli = one.time_ms, train.stimuli_ms
     seen = (t >= stimuli[0] - 20.0) & (t <= stimuli[-1] + 80.0)
@@ -250,4 +252,14 @@ def _train_figure(one: Recording, train: Train, result: Result) -> Figure:
     ]
     title = f"{Path(result.inputs['file']).name}: {stimuli.size} stimuli, artefacts blanked"
     names = [f"sweep {k}" for k in result.inputs["sweeps"]]
-    return recording_figure(shown, measured, title, sweep_names=names)
+    if len(names) > MOST_SWEEPS:
+        return recording_figure(shown, measured, title, sweep_names=names)
+    return _keyed(recording_figure(shown, (), title), names)
+
+
+def _keyed(figure: Figure, names: Sequence[str]) -> Figure:
+    """Name the sweeps of a figure that writes no values."""
+    (ax,) = figure.axes
+    if len(names) > 1:
+        ax.legend(ax.lines[: len(names)], names, loc="lower center", frameon=False, fontsize=8, handlelength=2.6)
+    return figure
