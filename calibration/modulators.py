@@ -206,7 +206,8 @@ def aniracetam() -> None:
             ],
             "valid_uM": [0.0, 5000.0],
             "assumed": [
-                "the open state does not exchange drug, as in the published scheme (with exchange, tau_deact at 0.1 mM is "
+                "the open state does not exchange drug, as in the published scheme (with exchange, tau_deact at 0.1 mM "
+                "is "
                 "longer; at 5 mM the difference is small)",
                 "slow application: 1 mM glutamate, 10-90 % rise 20 ms (5 and 100 ms bound the interval)",
             ],

@@ -127,7 +127,8 @@ def test_every_ampa_scheme_of_the_facts_is_a_document():
     assert len(scheme_ids("NMDA")) >= 17
 
 
-# Section 5: peak after 1 ms of 1 mM, its time from the end of the pulse, 63 % decay; sustained 1 mM: peak and steady/peak; equilibrium EC50
+# Section 5: peak after 1 ms of 1 mM, its time from the end of the pulse, 63 % decay; sustained 1 mM: peak and
+# steady/peak; equilibrium EC50
 NMDA = {
     "NMDA5_Destexhe1996": "0.273 19.9 116 0.331 0.66 2.04",
     "NMDA5_Clements1992_Hessler1993": "0.183 23.8 169 0.218 0.73 1.58",

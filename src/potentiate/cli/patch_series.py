@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from ..preparations.patch_series import Series
 
 
+def _span(interval: tuple[float | None, float | None]) -> str:
+    return " to ".join("open" if end is None else f"{end:.4g}" for end in interval)
+
+
 def series_result(found: Series, protocol: str, entity: str | None, name: str, assumed: list[str], seed: int) -> Result:
     """Return what the command prints and writes for a series."""
     ids = list(dict.fromkeys(i for _, row in found.rows for i in row))
@@ -25,7 +29,7 @@ def series_result(found: Series, protocol: str, entity: str | None, name: str, a
     ]
     notes = [f"{label}  {o.id}: {o.status}, {o.reason}" for label, row in found.rows for o in row.values() if not o.ok]
     intervals = [
-        f"{label}  {o.id} {o.value:.4g} {o.unit} ({' to '.join('open' if e is None else f'{e:.4g}' for e in o.interval)})"
+        f"{label}  {o.id} {o.value:.4g} {o.unit} ({_span(o.interval)})"
         for label, row in found.rows
         for o in row.values()
         if o.interval is not None

@@ -80,7 +80,7 @@ def transition_matrix(generator: Any, time_ms: Any, *, xp: Any = np, squarings: 
     series = series * xp.where(trusted, xp.exp(-scaled), xp.nan)
     for _ in range(squarings):
         series = series @ series
-    # rounding lets rows drift from one in proportion to rate x time; putting them back costs nothing and two digits less
+    # rounding lets rows drift from one in proportion to rate x time: put them back
     return series / xp.sum(series, axis=-1, keepdims=True)
 
 

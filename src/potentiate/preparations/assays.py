@@ -198,7 +198,7 @@ def paired_peaks(
     first_ms: float,
     test_ms: float = 10.0,
 ) -> tuple[float, np.ndarray, float]:
-    """Return the absolute peak of an unconditioned test pulse, of test pulses after intervals, and at the conditioning end, pA.
+    """Return absolute currents in pA: peak of an unconditioned test pulse, of tests after intervals, end of the first.
 
     Parameters
     ----------
