@@ -280,7 +280,7 @@ def test_run_page():
     assert any("not drawn" in t for t in shown)
 
 
-@pytest.mark.parametrize("n", [1, 3, 12])
+@pytest.mark.parametrize("n", [1, 3, 5, 12])
 def test_recording(n):
     rng = np.random.default_rng(1)
     rows = np.array([SWEEPS[1] + rng.normal(0, 1, T.size) for _ in range(n)])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: More sweeps than this are drawn behind their mean, without marks of their own.
 MOST_SWEEPS = 6
 
+#: Observables drawn against the sweep number; the table holds the others.
+MOST_VALUES = 6
+
 #: Observables that are currents, drawn as levels, and where they are read.
 LEVELS = ("steady_state", "pedestal")
 
@@ -53,16 +56,15 @@ def recording_figure(
     many = n > MOST_SWEEPS
     names = list(sweep_names) or [f"sweep {i + 1}" for i in range(n)]
     ids = _ids(measures)
-    right = max(1, math.ceil(len(ids) / 3)) if many else 0
     width = 8.2 if (many and ids) else 7.2
-    height = 4.2 if not many else max(4.2, 0.9 + 1.35 * min(len(ids), 4))
+    height = 4.2 if not many else max(4.2, 0.9 + 1.2 * min(len(ids), MOST_VALUES))
     figure = page(width, height)
     heading(figure, title or str(recording.provenance.get("file", "recording")), _foot(recording, n, many))
-    traces_in = width - 0.6 - (3.1 if many and right else 0.0)
+    traces_in = width - 0.6 - (3.1 if many and ids else 0.0)
     ax = _place(figure, 0.35, 0.45, traces_in, height - 1.0)
     if many:
         _cloud(ax, t, rows, recording.unit)
-        _values(figure, ids[:4], measures, width, height)
+        _values(figure, ids[:MOST_VALUES], measures, width, height)
     else:
         full = SERIES if n <= len(SERIES) else shades(n)
         # fits are drawn in the colour of their sweep, over a paler sweep
@@ -70,7 +72,8 @@ def recording_figure(
         draw_traces(ax, t, rows, unit=recording.unit or "(no unit)", colours=pale)
         for i, found in enumerate(measures[:n]):
             _marks(ax, t, rows[i], found, full[i] if n > 1 else VERMILLION)
-        _table(ax, measures[:n], names, full)
+        if not _table(ax, measures[:n], names, full) and n > 1:
+            _names(ax, names, full)
     return figure
 
 
@@ -133,11 +136,11 @@ def _known(o: Any) -> bool:
     return bool(getattr(o, "known", False))
 
 
-def _table(ax: Axes, measures: Sequence[Measured], names: Sequence[str], colours: Sequence[str]) -> None:
+def _table(ax: Axes, measures: Sequence[Measured], names: Sequence[str], colours: Sequence[str]) -> bool:
     """Write the values, one column per sweep, below the trace on the right, where a decayed current leaves room."""
     ids = list(dict.fromkeys(k for found in measures for k, o in found.items() if hasattr(o, "known")))[:9]
-    if not ids:
-        return
+    if not ids or len(measures) > 3:  # more columns would meet the scale bars
+        return False
     width = inches(ax)[0]
     step, first = 0.72 / width, 0.30 if len(measures) > 2 else 0.36
     several = len(measures) > 1
@@ -149,6 +152,14 @@ def _table(ax: Axes, measures: Sequence[Measured], names: Sequence[str], colours
             text = names[i] if not id else f"{found[id].value:.4g}" if _known(found.get(id)) else "–"
             ax.text(first + (1.75 / width) + i * step, y, text, transform=ax.transAxes, fontsize=SMALL, ha="right",
                     color=_ink(colours[i]) if several else BLACK)  # fmt: skip
+    return True
+
+
+def _names(ax: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=colour, linewidth=1.6) for colour, _ in zip(colours, names, strict=False)]
+    ax.legend(lines, names, loc="upper right", bbox_to_anchor=(1.0, 0.85))
 
 
 def _ink(colour: str) -> str:

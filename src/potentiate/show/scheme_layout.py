@@ -128,8 +128,7 @@ def _beside(scheme: Scheme, at: tuple[int, int], parent: int, s: int, edge: Edge
     if edge.role == "bind":  # another ligand
         return x, y - 1
     if ROWS[here] != row:
-        beyond = here in ("open", "desensitized") and row != 0
-        return x + (1 if beyond else 0) + max(gained, 0), row if row else y - ROWS[here]
+        return x + max(gained, 0), row if row else y - ROWS[here]
     if there == "desensitized" and gained == 0 and edge.source == parent:
         return (x, y - 1)
     return x + max(gained, 1), y
