@@ -74,6 +74,8 @@ def _dispatch(words: list[str]) -> int:
     )
     for name, target in COMMANDS.items():
         app.command(target, name=name)
+    _check_out(words)
+    _check_signs(words)
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UnknownNameError("command", words[0], COMMANDS, do=f"use one of {', '.join(COMMANDS)}")
     try:
@@ -81,3 +83,27 @@ def _dispatch(words: list[str]) -> int:
     except cyclopts.CycloptsError as error:
         raise UsageError(str(error), do=f"see: potentiate {words[0] if words else ''} --help") from None
     return int(result) if isinstance(result, int) else 0
+
+
+def _check_out(words: list[str]) -> None:
+    """Refuse a run folder that exists before anything is computed; nothing is ever overwritten."""
+    from pathlib import Path
+
+    from ..errors import DataError
+
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        folder = following if word == "--out" else word.removeprefix("--out=") if word.startswith("--out=") else ""
+        if folder and Path(folder).exists():
+            raise DataError(f"The folder {folder} exists", do="choose another --out; nothing is overwritten")
+
+
+def _check_signs(words: list[str]) -> None:
+    """Say that a concentration is negative, where the option parser would only see an unknown option."""
+    from ..units import parse_concentration
+
+    after_conc = False
+    for word in words:
+        if word.startswith("--"):
+            after_conc = word == "--conc"
+        elif after_conc and word.startswith("-"):
+            parse_concentration(word, where="--conc")

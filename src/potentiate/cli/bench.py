@@ -136,12 +136,12 @@ def scheme_title(scheme_id: str) -> str:
 
 
 def references(scheme_id: str, entity: str | None) -> list[str]:
-    """Return the bibliography keys behind a scheme and a compound."""
-    keys: list[str] = []
-    if scheme_id in scheme_ids():
-        keys += scheme_document(scheme_id)[0].source.keys
+    """Return the bibliography keys behind a scheme, a compound and its operator."""
+    from ..library.references import references_of_modulator, references_of_scheme
+
+    keys = references_of_scheme(scheme_id) if scheme_id in scheme_ids() else []
     if entity is not None:
-        keys += sorted(find_compound(entity).sources())
+        keys += references_of_modulator(entity) + sorted(find_compound(entity).sources())
     return list(dict.fromkeys(keys))
 
 

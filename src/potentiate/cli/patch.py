@@ -34,7 +34,7 @@ def patch(
     placement: str = "both",
     variant: str | None = None,
     temperature: str | None = None,
-    voltage: str = "-60 mV",
+    voltage: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-60 mV",
     protocol: str = "standard",
     frequency: str = "100 Hz",
     pulses: int = 10,
@@ -123,7 +123,9 @@ def patch(
         agonist_action = find_action(agonist)
         if agonist_action is not None:
             assumed += agonist_action.document.assumed
-    degrees = parse(temperature, "temperature") if temperature else None
+    degrees = parse(temperature, "temperature", where="--temperature") if temperature else None
+    if degrees is not None and not 0 <= degrees <= 50:
+        raise UsageError(f"{temperature} is no temperature of a patch", where="--temperature", do="give 0 to 50 degC")
     if degrees is not None and not any(r.temperature for r in base.directed[2]):
         assumed.append(
             f"{name} has no temperature law: its rates are used as written, {degrees:g} degC changes nothing"

@@ -286,5 +286,7 @@ def find_finding(name: str) -> Finding:
 
 def findings_of(subject: str) -> list[Finding]:
     """Return all findings whose subject is a compound id, calibration ones last."""
-    found = [find_finding(i) for i in _paths()]
+    # only the documents that name the subject are validated: a lookup must not cost the whole library
+    line = f"\nsubject: {subject}\n"
+    found = [find_finding(i) for i, path in _paths().items() if line in path.read_text(encoding="utf-8")]
     return sorted((f for f in found if f.subject == subject), key=lambda f: (f.role == "calibration", f.id))
