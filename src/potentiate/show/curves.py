@@ -105,7 +105,7 @@ def _series(
         fine = np.geomspace(c[0], c[-1], 200)
         ax.plot(fine, smooth(fine), color=colour, linestyle=DASHES[look], label="" if points else label)
     elif np.unique(c).size == c.size:
-        style = {"alpha": 0.6} if points else {"label": label}
+        style: dict[str, Any] = {"alpha": 0.6} if points else {"label": label}
         ax.plot(c, r, color=colour, linestyle=DASHES[look], linewidth=1.0 if points else 1.4, **style)
     if points or np.unique(c).size < c.size:
         ax.plot(

@@ -159,8 +159,9 @@ def _map(
     finite = grid[np.isfinite(grid) & (grid > 0)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.5, 2.0)
     # what is far out of every question is one colour
-    norm = LogNorm(max(min(low, 0.8), 0.05), min(max(high, 1.25), 20.0))
-    image = ax.pcolormesh(np.clip(grid, norm.vmin, norm.vmax), norm=norm, cmap="cividis", edgecolors="white",
+    bottom, top = max(min(low, 0.8), 0.05), min(max(high, 1.25), 20.0)
+    norm = LogNorm(bottom, top)
+    image = ax.pcolormesh(np.clip(grid, bottom, top), norm=norm, cmap="cividis", edgecolors="white",
                           linewidth=0.3)  # fmt: skip
     for p in points:
         if p.mimics:
@@ -185,8 +186,8 @@ def _map(
     colours = figure.colorbar(image, cax=bar, extend="max" if high > 20 else "neither")
     ticks: list[float] = []
     for t in (1, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20):
-        apart = 0.16 * math.log(norm.vmax / norm.vmin)
-        if norm.vmin <= t <= norm.vmax and all(abs(math.log(t / u)) > apart for u in ticks):
+        apart = 0.16 * math.log(top / bottom)
+        if bottom <= t <= top and all(abs(math.log(t / u)) > apart for u in ticks):
             ticks.append(t)
     colours.ax.yaxis.set_major_locator(FixedLocator(ticks))
     colours.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))

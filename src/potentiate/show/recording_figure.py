@@ -103,13 +103,15 @@ def _cloud(ax: Axes, t: np.ndarray, rows: np.ndarray, unit: str) -> None:
 def _pale(colour: str) -> str:
     from matplotlib.colors import to_hex, to_rgb
 
-    return to_hex([0.45 + 0.55 * part for part in to_rgb(colour)])
+    red, green, blue = (0.45 + 0.55 * part for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _marks(ax: Axes, t: np.ndarray, row: np.ndarray, found: Measured, colour: str) -> None:
     """Mark peak, baseline, levels and the fitted decay of one sweep."""
-    at, fit = found.get("at"), found.get("fit")
-    peak = found.get("peak")
+    at: Any = found.get("at")
+    fit: Any = found.get("fit")
+    peak: Any = found.get("peak")
     baseline = float(getattr(at, "baseline_pA", math.nan))
     if at is not None and at.amplitude.known:
         ax.plot([t[at.index]], [row[at.index]], "o", color=colour, markersize=5, markerfacecolor="none", zorder=5)
@@ -119,7 +121,7 @@ def _marks(ax: Axes, t: np.ndarray, row: np.ndarray, found: Measured, colour: st
     if math.isfinite(baseline):
         ax.plot([t[0], t[max(1, len(t) // 12)]], [baseline] * 2, color=ORANGE, linewidth=2.0, zorder=4)
     for id in LEVELS:
-        level = found.get(id)
+        level: Any = found.get(id)
         if _known(level) and level.unit == "pA":
             shift = baseline if math.isfinite(baseline) else 0.0
             ax.plot([t[int(0.85 * len(t))], t[-1]], [level.value + shift] * 2, color=ORANGE, linewidth=1.4, zorder=4)
@@ -144,7 +146,8 @@ def _table(ax: Axes, measures: Sequence[Measured], names: Sequence[str], colours
     width = inches(ax)[0]
     step, first = 0.72 / width, 0.30 if len(measures) > 2 else 0.36
     several = len(measures) > 1
-    for row, id in enumerate([*([""] if several else []), *ids]):
+    lines: list[str] = [""] if several else []
+    for row, id in enumerate([*lines, *ids]):
         y = 0.05 + 0.062 * (len(ids) - row if several else len(ids) - 1 - row)
         unit = next((found[id].unit for found in measures if hasattr(found.get(id), "unit")), "")
         ax.text(first, y, f"{id} ({pretty(unit)})" if unit else id, transform=ax.transAxes, fontsize=SMALL, color=GREY)
@@ -168,7 +171,8 @@ def _ink(colour: str) -> str:
 
     rgb = to_rgb(colour)
     bright = 0.21 * rgb[0] + 0.72 * rgb[1] + 0.07 * rgb[2]
-    return to_hex([part * min(1.0, 0.42 / max(bright, 0.01)) for part in rgb])
+    red, green, blue = (part * min(1.0, 0.42 / max(bright, 0.01)) for part in rgb)
+    return to_hex((red, green, blue))
 
 
 def _values(figure: Figure, ids: Sequence[str], measures: Sequence[Measured], width: float, height: float) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..kinetics.scheme import Scheme
 
 #: fill, text and line of a class; lines tell the classes apart in grey print
-LOOKS = {
+LOOKS: dict[str, tuple[str, str, Any]] = {
     "rest": ("#FFFFFF", BLACK, "solid"),
     "bound": (SKY, BLACK, "solid"),
     "open": (ORANGE, BLACK, "solid"),
@@ -196,13 +196,14 @@ def _write_rates(
     middle = (start + end) / 2 - bend * 0.5 * np.linalg.norm(end - start) * normal
     flat = abs(along[0]) > abs(along[1])
     for rate, side, mark in ((forward, 1, 0), (backward, -1, 1)):
-        offset = normal * side * 2.5 * (1 if along @ (1, 0) >= 0 or not flat else -1)
+        slant = 3.0 if min(abs(along)) > 0.3 else 1.0
+        offset = normal * side * 2.5 * slant * (1 if along @ (1, 0) >= 0 or not flat else -1)
         arrow = ("↑", "↓") if along[1] > 0 else ("↓", "↑")
         where = middle + offset
         across = "center" if flat else "right" if offset[0] < 0 else "left"
         up = ("bottom" if offset[1] > 0 else "top") if flat else "center"
         text = f"{_short(rate * 1000)}" if flat else f"{arrow[mark]}{_short(rate * 1000)}"
-        ax.text(*where, text, fontsize=SMALL, color=GREY, ha=across, va=up, zorder=12.5)
+        ax.text(float(where[0]), float(where[1]), text, fontsize=SMALL, color=GREY, ha=across, va=up, zorder=12.5)
 
 
 def _short(rate: float) -> str:

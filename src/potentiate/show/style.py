@@ -33,7 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v")
 GREY, LIGHT, FAINT = "#5A5A5A", "#BDBDBD", "#E9E9E9"
 SMALL, NORMAL, TITLE = 8.0, 8.5, 11.0
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": NORMAL,
     "axes.titlesize": NORMAL,
