@@ -55,9 +55,12 @@ class Decay:
 
 
 def _none(status: Status, reason: str, name: str, span: tuple[float, float]) -> Decay:
-    quantities = (("tau", "ms"), ("tau_fast", "ms"), ("tau_slow", "ms"), ("fraction_fast", ""), ("pedestal", "pA"))
-    empty = [missing(id, unit, status, reason, name) for id, unit in quantities]
-    return Decay("none", *empty, None, *span)
+    def no(id: str, unit: str = "ms") -> Observable:
+        return missing(id, unit, status, reason, name)
+
+    return Decay(
+        "none", no("tau"), no("tau_fast"), no("tau_slow"), no("fraction_fast", ""), no("pedestal", "pA"), None, *span
+    )
 
 
 def decay(

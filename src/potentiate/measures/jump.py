@@ -115,10 +115,14 @@ def measure_jump(
         at = Peak(small, missing("peak_time", "ms", "no response", reason), at.baseline_pA, at.noise_sd_pA, at.sign,
                   at.index)  # fmt: skip
     if not at.amplitude.ok:
-        quantities = (("on", "ms"), ("off", "ms"), ("rise_10_90", "ms"), ("SS/peak", ""), ("tau_des", "ms"),
-                      ("tau_off", "ms"))  # fmt: skip
-        on, off, *rest = (missing(id, unit, "no response", reason) for id, unit in quantities)
-        return Jump(False, reason, on, off, at, *rest, None)
+
+        def no(id: str, unit: str = "ms") -> Observable:
+            return missing(id, unit, "no response", reason)
+
+        return Jump(
+            False, reason, no("on"), no("off"), at, no("rise_10_90"), no("SS/peak", ""), no("tau_des"), no("tau_off"),
+            None,
+        )  # fmt: skip
     part = at.sign * (y - at.baseline_pA)
     on = Observable("on", on_ms, "ms", convention="told") if on_ms is not None else _onset(t, part, at)
     off = Observable("off", off_ms, "ms", convention="told") if off_ms is not None else _end(t, part, at)
@@ -126,9 +130,11 @@ def measure_jump(
     rising = rise(t, y, at)
     if not (on.known and off.known):
         why = on.reason or off.reason or ""
-        rest = [missing(id, unit, "not determined", why) for id, unit in
-                (("SS/peak", ""), ("tau_des", "ms"), ("tau_off", "ms"))]  # fmt: skip
-        return Jump(True, good, on, off, at, rising, *rest, None)
+        steady, fading, tau_off = (
+            missing(id, unit, "not determined", why)
+            for id, unit in (("SS/peak", ""), ("tau_des", "ms"), ("tau_off", "ms"))
+        )
+        return Jump(True, good, on, off, at, rising, steady, fading, tau_off, None)
     steady = steady_state_ratio(t, y, at, (on.value, off.value))
     fading = desensitization(t, y, at, off.value, steady, convention=desensitization_convention)
     wash, tau_off = _wash(t, y, at, part, off.value, off_form, off_fraction)
@@ -146,7 +152,7 @@ def _onset(t: Array, part: Array, at: Peak) -> Observable:
     below = np.flatnonzero(_smooth(part)[: at.index + 1] <= max(0.02 * at.size_pA, 3 * noise))
     if below.size == 0:
         return missing("on", "ms", "not determined", "the trace starts inside the response", "detected")
-    return Observable("on", t[below[-1]], "ms", convention="detected")
+    return Observable("on", float(t[below[-1]]), "ms", convention="detected")
 
 
 def _end(t: Array, part: Array, at: Peak) -> Observable:

@@ -16,7 +16,6 @@ Array = NDArray[np.float64]
 
 #: Largest drift of the peak over the sweeps.
 MAX_DRIFT = 0.10
-_QUANTITIES = (("unitary_current", "pA"), ("channels", ""), ("open_probability", ""), ("background", "pA^2"))
 
 
 @dataclass(frozen=True)
@@ -151,10 +150,20 @@ def _drift(heights: Array, form: str) -> Observable:
 
 
 def _refused(drift: Observable, form: str) -> NoiseAnalysis:
-    reason = drift.reason or ""
-    made = [missing(id, unit, "refused", reason, form) for id, unit in _QUANTITIES]
     empty = np.empty(0)
-    return NoiseAnalysis(*made, drift, empty, empty, empty)
+    return _without("refused", drift.reason or "", drift, form, empty, empty, empty)
+
+
+def _without(
+    status: Status, reason: str, drift: Observable, form: str, x: Array, v: Array, fitted: Array
+) -> NoiseAnalysis:
+    return NoiseAnalysis(
+        missing("unitary_current", "pA", status, reason, form),
+        missing("channels", "", status, reason, form),
+        missing("open_probability", "", status, reason, form),
+        missing("background", "pA^2", status, reason, form),
+        drift, x, v, fitted,
+    )  # fmt: skip
 
 
 def _binned(x: Array, v: Array, bins: int) -> tuple[Array, Array]:
@@ -177,9 +186,7 @@ def _parabola(
     dof = x.size - 3
     notes = (f"{sweeps} sweeps, {x.size} bins from {x[0]:.3g} to {x[-1]:.3g} pA",)
     if dof < 1:
-        reason = f"{x.size} bins for 3 parameters"
-        made = [missing(id, unit, "not determined", reason, form) for id, unit in _QUANTITIES]
-        return NoiseAnalysis(*made, drift, sign * x, v, fitted)
+        return _without("not determined", f"{x.size} bins for 3 parameters", drift, form, sign * x, v, fitted)
     scatter = float(np.sum((v - fitted) ** 2)) / dof
     reach = float(stdtrit(dof, 0.975)) * np.sqrt(np.diag(np.linalg.pinv(matrix.T @ matrix)) * scatter)
     i_ends = sorted((sign * (c[0] - reach[0]), sign * (c[0] + reach[0])))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import UsageError
-from ..exposure.bath import NO_DRUG, Bath
+from ..exposure.bath import NO_DRUG, Bath, Placement
 from ..kinetics.scheme import Scheme
 from ..library.modulator import Action
 from ..measures.concentration import concentration_response
@@ -54,16 +54,12 @@ class Series:
 
 
 def _patch_and_baths(
-    scheme: Scheme, action: Action | None, doses_uM: Sequence[float], variant: str | None, placement: str
+    scheme: Scheme, action: Action | None, doses_uM: Sequence[float], variant: str | None, placement: Placement
 ) -> tuple[Patch, list[tuple[str, Bath]]]:
     patch = Patch(action.apply(scheme, variant) if action is not None else scheme)
     baths = [("0", NO_DRUG)]
     if action is not None:
-        baths += [
-            (show_concentration(c), Bath({action.compound: c}, placement))
-            for c in doses_uM
-            if c > 0  # type: ignore[arg-type]
-        ]
+        baths += [(show_concentration(c), Bath({action.compound: c}, placement)) for c in doses_uM if c > 0]
     return patch, baths
 
 
@@ -74,7 +70,7 @@ def run_series(
     doses_uM: Sequence[float],
     *,
     variant: str | None = None,
-    placement: str = "both",
+    placement: Placement = "both",
     agonist_uM: float = assays.SATURATING_UM,
     frequency_Hz: float = 100.0,
     pulses: int = 10,

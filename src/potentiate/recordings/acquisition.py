@@ -257,6 +257,6 @@ def _recording(path: Path, raw: _Raw, unit: Units, yes: bool, readers: str, prot
     provenance: dict[str, Any] = {"file": path.name, "reader": readers, "notes": notes}
     if protocol:
         provenance["acquisition_protocol"] = protocol
-    time_ms = np.arange(data.shape[2]) * (1e3 / raw.rate_Hz)
+    time_ms = np.arange(raw.data.shape[-1], dtype=np.float64) * (1e3 / raw.rate_Hz)
     metadata = {"start_s": np.array(raw.starts_s)}
     return Recording(time_ms, data, tuple(channels), metadata, "data", None, provenance)

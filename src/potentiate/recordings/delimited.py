@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import RecordingError
 from .channel import UNITS, Channel, inside, plain_unit
-from .recording import Array, Recording
+from .recording import Array, Label, Recording
 
 _TITLE = re.compile(r"^\s*(?P<name>.*?)\s*[(\[]\s*(?P<unit>[^()\[\]]*?)\s*[)\]]\s*$")
 _LABEL = re.compile(r"^#\s*potentiate\b.*\blabel=(simulated|data)\b")
@@ -48,7 +48,8 @@ def read_delimited(path: Path, *, unit: str | None = None) -> Recording:
     if "\0" in text:
         raise RecordingError("Not a text file", where=where, why="it contains zero bytes")
     lines = text.splitlines()
-    label = next((m.group(1) for line in lines[:20] if (m := _LABEL.match(line))), "data")
+    said = next((m.group(1) for line in lines[:20] if (m := _LABEL.match(line))), "data")
+    label: Label = "simulated" if said == "simulated" else "data"
     body = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     if not body:
         raise RecordingError("File is empty", where=where, do="first row: time (ms), I (pA)")
@@ -64,8 +65,8 @@ def read_delimited(path: Path, *, unit: str | None = None) -> Recording:
         )
     headless = all(_is_number(title) for title in titles)
     values = _numbers(body if headless else body[1:], delimiter, len(titles), where)
-    columns = [("", None)] * len(titles) if headless else [_title(title) for title in titles]
-    columns = _complete(columns, titles, values, unit, delimiter, where, headless)
+    found = [("", None)] * len(titles) if headless else [_title(title) for title in titles]
+    columns = _complete(found, titles, values, unit, delimiter, where, headless)
     time_unit = columns[0][1]
     if inside(time_unit)[0] != "ms":
         raise RecordingError(
@@ -85,7 +86,7 @@ def read_delimited(path: Path, *, unit: str | None = None) -> Recording:
         )
     data, channels = _channels(columns[1:], values[:, 1:])
     provenance = {"file": where, "reader": "potentiate csv"}
-    return Recording(time_ms, data, channels, {}, label, None, provenance)  # type: ignore[arg-type]
+    return Recording(time_ms, data, channels, {}, label, None, provenance)
 
 
 def _channels(columns: Sequence[tuple[str, str]], values: Array) -> tuple[Array, tuple[Channel, ...]]:
@@ -128,7 +129,7 @@ def _likely(values: Array, is_time: bool) -> str:
 
 
 def _complete(
-    columns: list[tuple[str, str | None]],
+    columns: Sequence[tuple[str, str | None]],
     titles: list[str],
     values: Array,
     unit: str | None,
