@@ -4,7 +4,7 @@ Run from the repository root: ``python calibration/receptors.py`` (about two min
 ``library/receptors/observables.yaml`` and ``library/parameters/receptors/*.yaml``; the table it fits is
 ``library/receptors/published.yaml``. Nothing is random.
 
-Definitions (facts/kinetics section 0): glutamate steps are instantaneous; tau_deact is the time from the
+Definitions: glutamate steps are instantaneous; tau_deact is the time from the
 end of a 1 ms, 10 mM pulse to 1/e of the current there; tau_des the time from the peak to 1/e of (peak -
 steady) in 10 mM; steady the equilibrium; tau_rec the interval after 100 ms of 10 mM at which a 10 mM test
 peak has regained 63 % of what it lost; EC50 the concentration whose peak is half of the 10 mM peak.

@@ -19,7 +19,7 @@ from potentiate.protocols.fast_application import jump, paired_pulses
 
 ROOT = Path(__file__).parents[2]
 
-#: Own calculation, other program, 10 mM jumps (facts/kinetics section 0): tau_deact, steady/peak, tau_rec, tau_des.
+#: Own calculation with another program, 10 mM jumps: tau_deact, steady/peak, tau_rec, tau_des.
 #: Only schemes that were not corrected since. Its EC50 has another definition.
 SECTION_0 = {
     "RT1992": (0.795, 0.052, 58.6, 2.33),

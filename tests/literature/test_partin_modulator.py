@@ -1,4 +1,4 @@
-"""The published modulator-bound scheme is the state-weight operator with one site (addenda to the facts)."""
+"""The published modulator-bound scheme is the state-weight operator with one site."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_rates_equal_the_published_scheme():
     assert operator.bound == tuple(published.bound[i] for i in order)
 
 
-# mM: peak Po, tau_deact, tau_des (section 2.3, tau_des as corrected by the addenda), EC50 of the peak, tau_rec, PPR
+# Calculated by another program. mM: peak Po, tau_deact, tau_des, EC50 of the peak, tau_rec, PPR
 TABLE = {
     0.1: (0.680, 1.24, 4.37, 905, 134, 0.360),
     0.5: (0.703, 2.92, 9.96, 731, 134, 0.406),

@@ -1,6 +1,6 @@
-"""Section 0 of the facts: observables of every AMPA scheme, recomputed from the library's documents.
+"""Observables of every AMPA scheme, recomputed from the library's documents.
 
-The printed table was calculated with these definitions, which the test repeats:
+The table was calculated by another program with these definitions, which the test repeats:
 
 - instantaneous jump to 10 mM glutamate from the glutamate-free equilibrium; current = conductance-weighted occupancy;
 - Po: probability of any conducting state at the peak of the current;

@@ -1,7 +1,7 @@
 """Concentration-response example of CVFIT: published Hill fits (bottom 0).
 
 Sets 1-3: parameters. Sets 4 and 5: the published simplex stopped early, so the sum of squares must not be
-larger than published and the parameters agree within 2 % (trap of datasets.md section 5).
+larger than published and the parameters agree within 2 %.
 """
 
 import json

@@ -54,8 +54,8 @@ class AntonovBlock:
     """Mg block and unblock with permeant ions competing for the pore.
 
     ``forward``: kP(V) / ((1 + Na/Kna)(1 + Na/Kna + Cs/Kcs(V))) per mM of blocker (1/ms/mM);
-    ``backward``: kNo(V) / (1 + Na/Kna)^2 + kNi(V) (1/ms). Form and constants as in `facts` 5.14
-    (after Antonov & Johnson); ions in mM.
+    ``backward``: kNo(V) / (1 + Na/Kna)^2 + kNi(V) (1/ms). Form as coded in the NMODL port of
+    Clarke & Johnson (ModelDB 145836), which follows Antonov; ions in mM.
     """
 
     direction: str

@@ -25,7 +25,7 @@ class Convention:
     guard : str
         When the number is withheld or marked.
     citation : str
-        Where the definition is used or described; ``house rule`` where it is ours.
+        Where the definition is used or described; ``convention of this laboratory`` where it is ours.
     """
 
     quantity: str
@@ -42,67 +42,68 @@ CONVENTIONS: tuple[Convention, ...] = (
         "peak", "peak", "auto", ("negative", "positive"),
         "largest deviation from the mean of the baseline window; 'auto' takes the larger side",
         "'no response' below 5 standard deviations of the baseline",
-        "house rule",
+        "convention of this laboratory",
     ),
     Convention(
         "rise", "rise", "10-90", ("20-80",),
         "time between the last crossings of the two fractions of the peak before the peak; 20-80 is the usual "
         "measure of solution exchange at the open tip",
         "'not resolved' when fewer than three samples lie between the crossings; the sampling interval is noted",
-        "ampakine fast-application methods (ux facts, key AMP)",
+        "convention of this laboratory; 20-80 % is in use for exchange at the open tip",
     ),
     Convention(
         "decay", "decay", "auto", ("mono", "bi"),
         "least squares from 95 % of the peak; one or two exponentials by AICc; amplitudes are relative and count "
         "from the start of the fit",
         "the loser and its AICc difference are noted; 'not determined' when a time constant leaves the window",
-        "AICc: Hurvich & Tsai 1989, Biometrika 76:297; variable projection: Golub & Pereyra 1973",
+        "AICc: Hurvich & Tsai 1989, Biometrika 76:297; variable projection: Golub & Pereyra 1973, "
+        "SIAM J Numer Anal 10:413",
     ),
     Convention(
         "weighted tau", "weighted_tau", "amplitude", ("charge over peak",),
         "amplitude: tau_fast A_fast + tau_slow A_slow with relative amplitudes; charge over peak: integral of the "
         "response after its peak divided by the peak",
         "the two differ when there is a pedestal",
-        "ampakine fast-application methods (ux facts, key AMP)",
+        "convention of this laboratory; relative amplitudes as in two-exponential fits of patch currents",
     ),
     Convention(
         "decay time", "decay_time", "1/e", ("half",),
         "time from the peak to the first crossing of 1/e (37 %) or half of the peak",
         "'not determined' when the level is not reached",
-        "house rule",
+        "convention of this laboratory",
     ),
     Convention(
         "deactivation", "deactivation", "of value at pulse end", ("of peak",),
         "time from the END of the pulse until the current is 1/e of its value at the pulse end, or of its peak",
         "'not determined' when the level is not reached",
-        "facts/kinetics section 0",
+        "convention of this laboratory; published tables seldom say from where they count",
     ),
     Convention(
         "desensitization", "desensitization", "1/e", ("fit",),
         "time from the peak to 1/e of (peak - steady), or one exponential on a free pedestal from the "
         "peak to the pulse end",
         "carries 'not steady' where the plateau still moves",
-        "facts/kinetics section 0",
+        "convention of this laboratory",
     ),
     Convention(
         "SS/peak", "steady_state_ratio", "last 10 %", ("last 5 ms",),
         "mean of the end of the pulse divided by the peak",
         "'not steady' where the current moves over the window by more than 2 % of the plateau, beyond its noise",
-        "house rule",
+        "convention of this laboratory",
     ),
     Convention(
         "recovery", "recovery", "mono", ("hodgkin-huxley 4",),
         "(peak2 - SS) / (peak1 - SS) against interval: 1 - (1 - r0) exp(-t/tau), or r0 + (1 - r0)(1 - exp(-t/tau))^4; "
         "t63 is the interpolated interval of 63 % recovery",
         "the normalisation is noted; words from the profile",
-        "Hodgkin-Huxley form as used for AMPA receptors (ux facts, table 1.3)",
+        "convention of this laboratory; the fourth power is the form of Hodgkin and Huxley",
     ),
     Convention(
         "charge", "charge", "to baseline", ("window",),
         "integral from the start of the response until it returns to 2 standard deviations of the baseline "
         "(0.5 % of the peak if that is larger)",
         "'not determined' when the current does not return",
-        "house rule",
+        "convention of this laboratory",
     ),
     Convention(
         "PPR", "paired_pulse_ratio", "ratio of means", ("mean of ratios",),
@@ -114,26 +115,26 @@ CONVENTIONS: tuple[Convention, ...] = (
         "NSFA", "nonstationary_noise", "peak-scaled", ("unscaled",),
         "variance around the (scaled) mean against the mean, in bins of equal amplitude; i I - I^2/N + background",
         "'refused' where the peaks drift by more than 10 %; with peak scaling N is not the number of channels",
-        "Sigworth 1980, J Physiol 307:97; Traynelis et al. 1993, Neuron 11:279",
+        "Sigworth 1980, J Physiol 307:97; peak scaling: Traynelis, Silver & Cull-Candy 1993 (PMID 7688973)",
     ),
     Convention(
         "concentration-response", "concentration_response", "4-parameter", ("3-parameter", "3-parameter nH=1"),
         "Hill function of log10 C through all points; 3-parameter: bottom 0; profile 95 % intervals",
         "words determined / one-sided / not determined",
-        "profile: Bates & Watts 1988",
+        "profile: Bates & Watts 1988, Nonlinear Regression Analysis and Its Applications, chapter 6",
     ),
     Convention(
         "half-maximal concentration", "half_concentration", "half_of_given", ("half_of_saturating",),
         "interpolated on log10 C where the response is half of that at a given concentration, or half of a stated "
         "saturating response",
         "'not determined' when half is not crossed inside the tested range",
-        "facts/addenda: EC50 depends on the definition",
+        "convention of this laboratory: an EC50 depends on which response it is half of",
     ),
     Convention(
         "fold change", "fold_change", "drug over control", (),
         "ratio of an observable with and without drug",
         "'refused' where the control lies outside the native range of the receptor",
-        "house rule",
+        "convention of this laboratory",
     ),
 )  # fmt: skip
 

@@ -101,7 +101,8 @@ def nonstationary_noise(
     -----
     ``variance = i I - I^2 / N + background``, least squares over bins (linear in i, 1/N, background); intervals
     are the linear 95 % ones, and that of N is one-sided where 1/N may be zero. Neighbouring samples are
-    correlated, so the intervals are too narrow. Sigworth 1980; Traynelis et al. 1993.
+    correlated, so the intervals are too narrow. Sigworth 1980 (J Physiol 307:97);
+    peak scaling: Traynelis, Silver & Cull-Candy 1993 (PMID 7688973).
     """
     form = chosen("nonstationary_noise", convention)
     t, y = np.asarray(t_ms, dtype=float), np.array(sweeps_pA, dtype=float)
