@@ -153,7 +153,10 @@ def parse_rate(text: str, *, where: str = "") -> tuple[float, int]:
         raise UsageError(f"Rate {text!r} has no unit", where=where, do=f"add one of {', '.join(RATE_UNITS)}")
     if match.group(2) not in RATE_UNITS:
         raise UsageError(f"Unknown rate unit {match.group(2)!r}", where=where, do=f"use one of {', '.join(RATE_UNITS)}")
-    value = float(match.group(1))
+    try:
+        value = float(match.group(1))
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value) or value < 0:
         raise UsageError(f"Rate {text!r} is negative or not finite", where=where)
     factor, order = RATE_UNITS[match.group(2)]

@@ -7,7 +7,8 @@ import numpy as np
 from potentiate.kinetics.modulator import Modulator, apply_modulator
 from potentiate.kinetics.scheme import Scheme
 from potentiate.library.scheme import find_scheme
-from potentiate.numerics.propagation import plan_sweeps, sample_sweeps
+from potentiate.numerics.propagation import sample_sweeps
+from potentiate.numerics.sweep_plan import plan_sweeps
 
 #: The modulator of Partin, Fleck & Mayer's model as an operator on states.
 PARTIN_MODULATOR = Modulator(

@@ -20,7 +20,8 @@ from potentiate.kinetics.modulator import DEFAULT_SPLIT, Modulator, apply_agonis
 from potentiate.kinetics.rate import Rate
 from potentiate.kinetics.scheme import CLASSES, Edge, Scheme
 from potentiate.numerics.matrix_exponential import stationary
-from potentiate.numerics.propagation import Plan, plan_sweeps, sample_sweeps
+from potentiate.numerics.propagation import sample_sweeps
+from potentiate.numerics.sweep_plan import Plan, plan_sweeps
 
 UNIT_uM = 100.0  # concentration at which a binding step has the equilibrium that its energies say
 OTHER_ROLES = ("gate", "desensitize", "block", "convert")

@@ -6,7 +6,8 @@ import pytest
 from potentiate.kinetics.channels import expected_conductance, simulate_channels, simulate_counts
 from potentiate.kinetics.rate import Rate
 from potentiate.kinetics.scheme import Edge, Scheme
-from potentiate.numerics.propagation import plan_sweeps, sample_sweeps
+from potentiate.numerics.propagation import sample_sweeps
+from potentiate.numerics.sweep_plan import plan_sweeps
 
 SCHEME = Scheme(
     name="four",

@@ -19,7 +19,8 @@ from potentiate.kinetics.ensemble import (
 )
 from potentiate.library.scheme import find_scheme
 from potentiate.numerics.matrix_exponential import settle, stationary, transition_matrix
-from potentiate.numerics.propagation import plan_sweeps, sample_sweeps
+from potentiate.numerics.propagation import sample_sweeps
+from potentiate.numerics.sweep_plan import plan_sweeps
 
 SCHEME = find_scheme("Coombs2017")
 LOG_K = np.log(SCHEME.constants)

@@ -154,7 +154,7 @@ def test_noncompetitive_block_is_not_surmounted_and_spares_desensitization():
     found = [assays.desensitization(patch, Bath({"perampanel": c})) for c in (0.0, 3.87)]
     assert found[1]["peak"].value / found[0]["peak"].value == pytest.approx(0.5, abs=0.03)
     assert found[1]["tau_des"].value == pytest.approx(found[0]["tau_des"].value, rel=0.2)
-    onset = assays.block_onset(patch, "perampanel", 3.0, 100.0)["tau"].value
+    onset = antagonist_assays.block_onset(patch, "perampanel", 3.0, 100.0)["tau"].value
     # 1 / (kon c + koff) = 0.97 s where every state binds; only closed states do, most are desensitized (closed)
     assert onset == pytest.approx(970.0, rel=0.15)
 

@@ -91,7 +91,7 @@ def _check_out(words: list[str]) -> None:
 
     from ..errors import DataError
 
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         folder = following if word == "--out" else word.removeprefix("--out=") if word.startswith("--out=") else ""
         if folder and Path(folder).exists():
             raise DataError(f"The folder {folder} exists", do="choose another --out; nothing is overwritten")
