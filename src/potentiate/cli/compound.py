@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from ..errors import UsageError
 from ..library.compound import IDENTITY, Compound, all_compounds, find_compound
-from ..library.compound import Parameter as Number
+from ..library.compound_parts import Parameter as Number
 from ..library.finding import NoExperiment, findings_of
 from ..library.modulator import NumberDoc, find_action, modulator_ids
 from ..library.references import references_of_modulator

@@ -220,7 +220,7 @@ def patch(
         notes,
         title=f"patch   {entity or 'no drug'}   scheme {name} ({scheme_title(name)})",
         seed=seed if (stochastic or bench.noise_pA > 0) else None,
-        figure=lambda: _figure(study, entity),
+        figure=lambda: _figure(study, f"{entity or 'no drug'} on {name}"),
         recording=study.brief,
         extra={"references": references(name, entity)},
     )
@@ -228,20 +228,10 @@ def patch(
 
 
 def _hill_notes(study: PatchStudy, observables: list[dict[str, Any]], conditions: dict[str, Any]) -> list[str]:
-    """Fit the drug's concentration-response of the two time constants where there are enough points."""
-    from ..preparations.patch_study import response
+    from ..preparations.patch_study import hill_fits
 
     notes = []
-    for name in ("tau_deact", "tau_des"):
-        x, y = response(study.rows, name)
-        if len(x) < 5:
-            continue
-        from ..measures.concentration import concentration_response
-
-        control = study.rows[0].observables[name].value
-        fit = concentration_response(
-            x, y, bottom=control, concentration_unit="uM", response_unit="ms", name=f"{name}/EC50"
-        )
+    for name, fit in hill_fits(study).items():
         low, high = ("open" if e is None else f"{e:.3g}" for e in (fit.ec50.interval or (None, None)))
         notes.append(
             f"Hill {name}: EC50 {fit.ec50.value:.3g} uM ({low} to {high}), nH {fit.slope.value:.2g}, "
@@ -251,32 +241,9 @@ def _hill_notes(study: PatchStudy, observables: list[dict[str, Any]], conditions
     return notes
 
 
-def _figure(study: PatchStudy, entity: str | None) -> Figure:
-    from ..preparations.patch_study import response
-    from ..show.traces import Curve, Panel, patch_figure
+def _figure(study: PatchStudy, title: str) -> Figure:
+    from ..show.study import study_curves, study_panels
+    from ..show.traces import patch_figure
 
-    labels = ["control", *[show_concentration(r.concentration_uM) for r in study.rows[1:]]]
-    panels = [
-        Panel(
-            "deactivation",
-            study.brief.time_ms,
-            study.brief.sweeps,
-            labels,
-            study.brief_protocol.marks,
-            window_ms=(0, 30),
-        ),
-        Panel(
-            "desensitization",
-            study.long.time_ms,
-            study.long.sweeps,
-            labels,
-            study.long_protocol.marks,
-            window_ms=(0, 150),
-        ),
-    ]
-    curves = []
-    for name, unit in (("tau_deact", "ms"), ("tau_des", "ms")):
-        x, y = response(study.rows, name)
-        if len(x) >= 2:
-            curves.append(Curve(name, x, y, f"{entity} (uM)", f"{name} ({unit})"))
-    return patch_figure(panels, curves, study.patch.scheme, f"{entity or 'no drug'} on {study.patch.scheme.name}")
+    drug = next((n for n in study.patch.scheme.ligands if n != study.patch.scheme.agonist), "drug")
+    return patch_figure(study_panels(study), study_curves(study, drug), study.patch.scheme, title)

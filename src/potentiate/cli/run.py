@@ -179,44 +179,18 @@ def _references(battery: Battery) -> list[str]:
 
 
 def _figure(battery: Battery, name: str) -> Figure:
-    from ..preparations.patch_study import response
     from ..show.run_figure import run_figure
-    from ..show.traces import Curve, Panel
+    from ..show.study import study_curves, study_panels
+    from ..show.traces import Panel
 
     study = battery.study
     assert study is not None
-    labels = ["control", *[show_concentration(r.concentration_uM) for r in study.rows[1:]]]
-    panels = [
-        Panel(
-            "deactivation, glutamate 1 ms",
-            study.brief.time_ms,
-            study.brief.sweeps,
-            labels,
-            study.brief_protocol.marks,
-            window_ms=(0, 30),
-        ),
-        Panel(
-            "desensitization, glutamate",
-            study.long.time_ms,
-            study.long.sweeps,
-            labels,
-            study.long_protocol.marks,
-            window_ms=(0, 120),
-        ),
-    ]
+    panels = study_panels(study)
     if battery.slow is not None:
+        labels = [panels[0].labels[0], panels[0].labels[-1]]
+        marks = {"on": battery.slow_on_ms, "rise_ms": 20.0}
         panels.append(
-            Panel(
-                "slow application",
-                battery.slow.time_ms,
-                battery.slow.sweeps,
-                [labels[0], labels[-1]],
-                {"on": battery.slow_on_ms},
-            )
+            Panel("slow application", battery.slow.time_ms, battery.slow.sweeps, labels, marks, bar="1 mM glutamate")
         )
-    curves = []
-    for measure, unit in (("tau_deact", "ms"), ("tau_des", "ms")):
-        x, y = response(study.rows, measure)
-        if len(x) >= 2:
-            curves.append(Curve(measure, x, y, f"{name} (uM)", f"{measure} ({unit})"))
-    return run_figure(name, panels, curves, study.patch.scheme, [v for _, v in battery.scored])
+    verdicts = [v for _, v in battery.scored]
+    return run_figure(name, panels, study_curves(study, battery.compound), study.patch.scheme, verdicts)

@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import NumericalError, UsageError
 from ..exposure.bath import NO_DRUG, Bath
 from ..kinetics.scheme import Scheme
-from ..numerics.propagation import GAUSS_NODES, Plan, magnus_averages, plan_sweeps, sample_sweeps
+from ..numerics.propagation import GAUSS_NODES, magnus_averages, sample_sweeps
+from ..numerics.sweep_plan import Plan, plan_sweeps
 from ..protocols.protocol import Protocol
 from ..recordings.recording import Recording
 from .solution_exchange import Piece, pieces

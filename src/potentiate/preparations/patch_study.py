@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from ..protocols.protocol import Protocol
 from ..recordings.recording import Recording
 from . import assays
 from .patch import IDEAL, Patch, Rig
+
+if TYPE_CHECKING:
+    from ..measures.concentration import ConcentrationResponse
 
 #: Columns of the study, in order, with their unit.
 MEASURES = {
@@ -172,3 +176,18 @@ def response(rows: Sequence[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
         if r.concentration_uM > 0 and name in r.observables and math.isfinite(r.observables[name].value)
     ]
     return np.array([c for c, _ in found]), np.array([v for _, v in found])
+
+
+def hill_fits(study: PatchStudy) -> dict[str, ConcentrationResponse]:
+    """Fit the drug's concentration-response of the time constants where there are at least five points."""
+    from ..measures.concentration import concentration_response
+
+    fits = {}
+    for name in ("tau_deact", "tau_des"):
+        x, y = response(study.rows, name)
+        if len(x) >= 5:
+            control = study.rows[0].observables[name].value
+            fits[name] = concentration_response(
+                x, y, bottom=control, concentration_unit="uM", response_unit="ms", name=f"{name}/EC50"
+            )
+    return fits
