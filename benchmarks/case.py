@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from potentiate.library.scheme import find_scheme
-from potentiate.numerics.propagation import Plan, plan_sweeps
+from potentiate.numerics.sweep_plan import Plan, plan_sweeps
 
 DT_MS = 0.02
 PULSE_MS, TOTAL_MS = 1.0, 200.0

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from potentiate.kinetics.ensemble import Ensemble
-from potentiate.numerics.propagation import plan_sweeps, sample_sweeps
+from potentiate.numerics.propagation import sample_sweeps
+from potentiate.numerics.sweep_plan import plan_sweeps
 
 from . import case
 from .timing import once, timed

@@ -11,7 +11,7 @@ from potentiate.exposure.bath import Bath
 from potentiate.kinetics.modulator import apply_agonist, apply_competitor
 from potentiate.library.modulator import find_action
 from potentiate.library.scheme import find_scheme
-from potentiate.preparations import assays
+from potentiate.preparations import antagonist_assays, assays
 from potentiate.preparations.patch import Patch, Rig, low_pass
 from potentiate.preparations.solution_exchange import pieces
 from potentiate.protocols.fast_application import jump, paired_pulses, synaptic_transient, train

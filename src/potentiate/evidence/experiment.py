@@ -17,7 +17,7 @@ from ..library.modulator import Action, find_action
 from ..library.scheme import find_scheme
 from ..measures.concentration import half_concentration
 from ..measures.observable import Observable, missing
-from ..preparations import assays
+from ..preparations import antagonist_assays, assays
 from ..preparations.patch import Patch
 from ..units import parse, parse_concentration
 from .scoring import Sample, Verdict, score
@@ -272,7 +272,7 @@ def _block_onset(arm: ArmDoc, patch: Patch, bath: Bath) -> Observable:
     if not bath.drugs_uM:
         return missing(arm.measure, "", "not determined", "an onset needs a drug")
     ((drug, dose),) = bath.drugs_uM.items()
-    found = assays.block_onset(patch, drug, dose, _agonist_uM(arm, 100.0))
+    found = antagonist_assays.block_onset(patch, drug, dose, _agonist_uM(arm, 100.0))
     on, off = found["tau"], found.get("tau_off")
     if arm.measure == "tau" or not on.known or off is None or not off.known:
         return on
@@ -286,7 +286,7 @@ def _wash_out(arm: ArmDoc, patch: Patch, bath: Bath) -> Observable:
     if not bath.drugs_uM:
         return missing(arm.measure, "", "not determined", "a wash-out needs a drug")
     ((drug, dose),) = bath.drugs_uM.items()
-    found = assays.block_onset(patch, drug, dose, _agonist_uM(arm, 100.0))
+    found = antagonist_assays.block_onset(patch, drug, dose, _agonist_uM(arm, 100.0))
     return found.get("tau_off", found["tau"])
 
 

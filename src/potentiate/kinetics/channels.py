@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..numerics.matrix_exponential import transition_matrix
-from ..numerics.propagation import plan_sweeps, sample_sweeps
+from ..numerics.propagation import sample_sweeps
+from ..numerics.sweep_plan import plan_sweeps
 
 _EPS = 1e-9  # ms; times closer than this are the same time
 
@@ -61,7 +62,7 @@ def simulate_counts(
     Parameters
     ----------
     segments : sequence of (int, float)
-        Generator index and duration in ms, as for :func:`potentiate.numerics.propagation.plan_sweeps`; borders need
+        Generator index and duration in ms, as for :func:`potentiate.numerics.sweep_plan.plan_sweeps`; borders need
         not lie on samples.
     generators : array, shape (generators, n, n)
         In 1/ms, rows sum to zero.

@@ -18,7 +18,8 @@ import numpy as np
 
 from ..errors import NumericalError, UsageError
 from ..numerics.matrix_exponential import settle
-from ..numerics.propagation import Plan, sample_rows, sample_sweeps
+from ..numerics.propagation import sample_rows, sample_sweeps
+from ..numerics.sweep_plan import Plan
 from .scheme import Scheme
 
 #: Bytes that one chunk of parameter sets may take for its traces and tables.

@@ -17,13 +17,20 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ..errors import DocumentError, NoPharmacologyError, UnknownNameError, UsageError
 from ..units import show_concentration
+from .compound_parts import (
+    Action,
+    Caution,
+    Constituent,
+    Key,
+    Pharmacokinetics,
+    Solubility,
+    Status,
+    Substitution,
+    Text,
+    Vehicle,
+)
 from .compound_terms import (
-    ActionKind,
-    Direction,
-    Evidence,
-    Quantity,
     Species,
-    Target,
     cas_is_valid,
     molar_mass,
 )

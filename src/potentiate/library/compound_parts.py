@@ -1,0 +1,144 @@
+"""The parts of a compound document: numbers, actions, solubility, cautions, pharmacokinetics, status."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .compound_terms import ActionKind, Direction, Evidence, Quantity, Target
+from .document import Document
+
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Text = Annotated[str, Field(min_length=2)]
+
+
+class Parameter(Document):
+    """One published number of a compound, or the reason why there is none.
+
+    `value` is a number, or ``[low, high]`` when the page gives a range. `status` says how the value came
+    about: read on a page, our arithmetic from read numbers, or assumed.
+    """
+
+    quantity: Quantity
+    value: float | tuple[float, float] | None = None
+    unit: str | None = None
+    of: str | None = None
+    uncertainty: str | None = None
+    conditions: str | None = None
+    source: Key | None = None
+    secondary: bool = False
+    status: Literal["reported", "computed", "assumed"] = "reported"
+    reason: Text | None = None
+    unknown: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Parameter:
+        if (self.value is None) == (self.unknown is None):
+            raise ValueError("give either a value or, under 'unknown', the reason why there is none")
+        if self.value is not None and not self.unit:
+            raise ValueError("a value needs a unit ('1' for a pure number)")
+        if isinstance(self.value, tuple) and self.value[0] > self.value[1]:
+            raise ValueError("a range is [low, high]")
+        if self.value is not None and self.source is None and self.status != "assumed":
+            raise ValueError("a value needs a source, or 'status: assumed' with a reason")
+        if self.status != "reported" and not self.reason:
+            raise ValueError(f"'status: {self.status}' needs a reason")
+        return self
+
+
+class Action(Document):
+    """What a compound does at one target."""
+
+    target: Target
+    kind: ActionKind
+    direction: Direction
+    evidence: Evidence
+    effect: Text
+    sources: tuple[Key, ...] = Field(min_length=1)
+    parameters: tuple[Parameter, ...] = ()
+    unknown: Text | None = None
+
+    @model_validator(mode="after")
+    def _quantified(self) -> Action:
+        if not self.parameters and self.unknown is None:
+            raise ValueError("an action without parameters says under 'unknown' why it has none")
+        return self
+
+
+class Solubility(Document):
+    """Saturation concentration in a solvent."""
+
+    solvent: Text
+    value: float | tuple[float, float]
+    unit: Literal["uM", "mg/mL"]
+    conditions: str | None = None
+    source: Key
+    secondary: bool = False
+    status: Literal["reported", "computed"] = "reported"
+    reason: Text | None = None
+
+
+class Vehicle(Document):
+    """How the compound was brought into solution."""
+
+    text: Text
+    source: Key
+    secondary: bool = False
+
+
+class Caution(Document):
+    """A concentration above which a result must be read with care, and why."""
+
+    subject: Literal["solubility", "exposure", "agonism", "toxicity", "selectivity"]
+    above_uM: float = Field(gt=0)
+    text: Text
+    status: Literal["reported", "computed", "assumed"]
+    reason: Text | None = None
+    sources: tuple[Key, ...] = ()
+
+    @model_validator(mode="after")
+    def _based(self) -> Caution:
+        if self.status != "reported" and not self.reason:
+            raise ValueError(f"a threshold that is {self.status} needs a reason")
+        if self.status != "assumed" and not self.sources:
+            raise ValueError("a threshold that is not assumed needs a source")
+        return self
+
+
+class Pharmacokinetics(Document):
+    """Exposure of one species: parameters, or the reason why there are none."""
+
+    parameters: tuple[Parameter, ...] = ()
+    unknown: Text | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Pharmacokinetics:
+        if not self.parameters and self.unknown is None:
+            raise ValueError("pharmacokinetics without parameters say under 'unknown' why")
+        return self
+
+
+class Status(Document):
+    """Regulatory or evidence status, as read (it ages)."""
+
+    where: Text
+    text: Text
+    source: Key
+
+
+class Constituent(Document):
+    """A part of a product, mixture or extract; a member of a class."""
+
+    compound: Key
+    amount_mg: float | None = Field(default=None, gt=0)
+    unknown: Text | None = None
+    source: Key
+
+
+class Substitution(Document):
+    """A name under which documents discuss another compound."""
+
+    named_by: tuple[Key, ...] = Field(min_length=1)
+    text_is_about: Key
+    text: Text
