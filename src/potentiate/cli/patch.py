@@ -130,12 +130,13 @@ def patch(
         assumed.append(
             f"{name} has no temperature law: its rates are used as written, {degrees:g} degC changes nothing"
         )
-    if placement != "both":
-        from ..exposure.bath import PLACEMENTS
+    from ..exposure.bath import PLACEMENTS
 
-        if placement not in PLACEMENTS:
-            raise UsageError(f"Unknown placement {placement!r}", do=f"use one of {', '.join(PLACEMENTS)}")
-        assumed.append(PLACEMENTS[placement])
+    placed = next((known for known in PLACEMENTS if known == placement), None)
+    if placed is None:
+        raise UsageError(f"Unknown placement {placement!r}", do=f"use one of {', '.join(PLACEMENTS)}")
+    if placed != "both":
+        assumed.append(PLACEMENTS[placed])
     bench = resolve_rig(rig, exchange, filter, noise, series, leak, rundown, assumed)
     if protocol != "standard":
         found = run_series(
@@ -144,7 +145,7 @@ def patch(
             action,
             doses,
             variant=variant,
-            placement=placement,
+            placement=placed,
             agonist_uM=parse_concentration(agonist_conc, where="--agonist-conc"),
             frequency_Hz=1000.0 * positive(frequency, "frequency", "--frequency"),
             pulses=pulses,
@@ -161,7 +162,7 @@ def patch(
         action,
         doses,
         variant=variant,
-        placement=placement,  # type: ignore[arg-type]
+        placement=placed,
         agonist_uM=parse_concentration(agonist_conc, where="--agonist-conc"),
         width_ms=positive(width, "time", "--width"),
         long_ms=positive(long, "time", "--long"),

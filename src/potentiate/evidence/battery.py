@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 from ..errors import UsageError
-from ..exposure.bath import Bath
+from ..exposure.bath import PLACEMENTS, Bath
 from ..library.compound import Compound
 from ..library.finding import Finding, NoExperiment, findings_of
 from ..library.modulator import Action, find_action
@@ -155,8 +155,8 @@ def _readings(action: Action | None) -> tuple[tuple[str, Observable, Observable]
     patch = Patch(action.apply(find_scheme(BASE_SCHEME)))
     top = doses_uM(action)[-1]
     found = []
-    for placement in ("both", "agonist", "control"):
-        bath = Bath({action.compound: top}, placement)  # type: ignore[arg-type]
+    for placement in PLACEMENTS:
+        bath = Bath({action.compound: top}, placement)
         found.append(
             (placement, assays.deactivation(patch, bath)["tau_deact"], assays.desensitization(patch, bath)["tau_des"])
         )

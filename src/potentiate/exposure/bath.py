@@ -14,7 +14,7 @@ from ..units import ABSURD_CONCENTRATION_UM
 Placement = Literal["both", "agonist", "control"]
 
 #: What the placements mean, in the words of the bench.
-PLACEMENTS = {
+PLACEMENTS: dict[Placement, str] = {
     "both": "drug in both solutions, equilibrated before the pulse",
     "agonist": "drug only in the agonist solution, so it must bind during the pulse",
     "control": "pre-incubated: drug in the control solution, absent from the agonist solution",
