@@ -30,6 +30,19 @@ INTERNAL = {
     "charge": "fC",
 }
 
+#: Spellings that need no unit library: dimension -> unit -> factor to the internal unit. Importing pint costs more than
+#: a short run; anything else goes to it.
+_PLAIN = {
+    "time": {"us": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4},
+    "voltage": {"uV": 1e-3, "mV": 1.0, "V": 1e3},
+    "concentration": {"pM": 1e-6, "nM": 1e-3, "uM": 1.0, "mM": 1e3, "M": 1e6},
+    "current": {"fA": 1e-3, "pA": 1.0, "nA": 1e3},
+    "conductance": {"pS": 1e-3, "nS": 1.0, "uS": 1e3},
+    "resistance": {"MOhm": 1e-3, "GOhm": 1.0},
+    "frequency": {"Hz": 1e-3, "kHz": 1.0},
+}
+_PLAIN_TEXT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]+)")
+
 _PINT_NAME = {"GOhm": "gigaohm", "uM": "micromolar"}
 
 #: rate units accepted in scheme documents -> (factor to 1/ms or 1/(uM ms), number of ligands in it)
@@ -97,6 +110,10 @@ def parse(text: str, dimension: str, *, where: str = "") -> float:
             why=f"a {dimension} needs a unit" if math.isfinite(number) else "not a finite number",
             do=f"write it like {example!r}",
         )
+    if (match := _PLAIN_TEXT.fullmatch(text)) and match.group(2) in _PLAIN.get(dimension, {}):
+        value = float(match.group(1)) * _PLAIN[dimension][match.group(2)]
+        if math.isfinite(value):
+            return float(f"{value:.15g}")
     if not re.fullmatch(r"[-+\d.eE]+\s*[A-Za-z/*^ 0-9()-]+", text):
         raise UsageError(f"Cannot read {text!r} as a {dimension}", where=where, do=f"write it like {example!r}")
     registry = _registry()

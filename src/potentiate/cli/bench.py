@@ -41,7 +41,7 @@ def resolve_drug(
         )
     if conc is None:
         conc = ["saturating"] if action.saturating_only else [
-            show_concentration(f * action.kd_uM) for f in (0.2, 1.0, 10.0)
+            show_concentration(float(f"{f * action.kd_uM:.2g}")) for f in (0.1, 0.3, 1.0, 3.0, 10.0)
         ]
         assumed.append(f"no concentration given: {', '.join(conc)}")
     texts = [part.strip() for text in conc for part in text.split(",") if part.strip()]
