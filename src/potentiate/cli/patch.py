@@ -132,7 +132,7 @@ def patch(
         )
     from ..exposure.bath import PLACEMENTS
 
-    placed = next((known for known in PLACEMENTS if known == placement), None)
+    placed = {str(known): known for known in PLACEMENTS}.get(placement)
     if placed is None:
         raise UsageError(f"Unknown placement {placement!r}", do=f"use one of {', '.join(PLACEMENTS)}")
     if placed != "both":
