@@ -16,6 +16,8 @@ from .output import Result, finish
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..library.finding import Finding
+
 _WHY_READINGS = (
     "The two readings of the protocol (source 003: drug 'included in the glutamate-containing solution'): during a "
     "1 ms pulse a drug that is only in the agonist solution has little time to bind, and receptors that open without "
@@ -142,6 +144,7 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
     if membrane is not None:
         notes.append(f"Binding: {membrane.verdict}. {membrane.reason}. What it would take: potentiate membrane")
         notes += [f"  {line}" for line in membrane.tension]
+    notes += _tensions(battery)
     if battery.study is not None:
         notes += cautions(entity, battery.study.rows[-1].concentration_uM)
     return notes
@@ -159,6 +162,24 @@ def _parameters(compound: str) -> list[str]:
         for name, n in numbers.items()
         if n is not None and n.status == "calibrated" and n.interval and n.prior
     ]
+
+
+def _tensions(battery: Battery) -> list[str]:
+    """Name the findings that pull against each other; no site is added to satisfy both."""
+    known = {f.id: f for f, _ in (*battery.scored, *battery.silent)} | {f.id: f for f in battery.density}
+    pairs = {tuple(sorted((f.id, other))) for f in known.values() for other in f.tension}
+    lines = []
+    for pair in sorted(pairs):
+        told = [f"{i} ({known[i].observable}: {_value(known[i])})" if i in known else i for i in pair]
+        lines.append("tension  " + "  against  ".join(told))
+    return lines
+
+
+def _value(finding: Finding) -> str:
+    effect = finding.effect
+    if effect.value is not None:
+        return f"{effect.value:g} {effect.unit or ''}".strip()
+    return f"{effect.low:g} to {effect.high:g}" if effect.low is not None else effect.direction
 
 
 def _membrane_json(battery: Battery) -> dict[str, Any] | None:
