@@ -130,9 +130,10 @@ def patch(
         assumed.append(
             f"{name} has no temperature law: its rates are used as written, {degrees:g} degC changes nothing"
         )
-    from ..exposure.bath import PLACEMENTS
+    from ..exposure.bath import PLACEMENTS, Placement
 
-    placed = {str(known): known for known in PLACEMENTS}.get(placement)
+    known: dict[str, Placement] = {side: side for side in PLACEMENTS}
+    placed = known.get(placement)
     if placed is None:
         raise UsageError(f"Unknown placement {placement!r}", do=f"use one of {', '.join(PLACEMENTS)}")
     if placed != "both":
