@@ -198,3 +198,27 @@ def test_placements_differ_as_they_must():
 def test_paired_pulse_interval_runs_from_end_to_start():
     protocol = paired_pulses(10.0)
     assert protocol.marks["on2"] - protocol.marks["off"] == pytest.approx(10.0)
+
+
+def test_a_receptor_without_edited_glua2_rectifies():
+    from potentiate.library.receptor import resolve
+
+    lacking, containing = resolve("GluA1i"), resolve("GluA1i/GluA2i")
+    assert lacking.rectification is not None
+    assert containing.rectification is None
+    current = {}
+    for voltage in (-60.0, 40.0):
+        patch = Patch(lacking.scheme(), voltage_mV=voltage, pore=lacking.rectification)
+        current[voltage] = assays.deactivation(patch)["peak"].value
+    chord = (current[40.0] / 40.0) / (current[-60.0] / -60.0)
+    assert chord == pytest.approx(lacking.rectification.rectification_index(), rel=1e-6)
+    assert chord < 0.5
+
+
+def test_a_receptor_sets_conductance_levels():
+    from potentiate.library.receptor import resolve
+
+    receptor = resolve("GluA1i", rescaled=True)
+    scheme = receptor.scheme()
+    assert scheme.conductance_unit == "pS"
+    assert sorted({g for g in scheme.conductance if g}) == pytest.approx(list(receptor.conductance_pS))

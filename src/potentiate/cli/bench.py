@@ -14,6 +14,7 @@ from ..measures.observable import Observable
 from ..units import parse, parse_concentration, show_concentration
 
 if TYPE_CHECKING:
+    from ..kinetics.permeation import PolyamineBlock
     from ..kinetics.scheme import Scheme
     from ..preparations.patch import Rig
 
@@ -61,8 +62,10 @@ def resolve_drug(
     return entity.id, action, doses
 
 
-def resolve_scheme(scheme: str | None, receptor: str | None, assumed: list[str]) -> tuple[Scheme, str]:
-    """Return the scheme of a name, a file or a receptor composition, and its id."""
+def resolve_scheme(
+    scheme: str | None, receptor: str | None, assumed: list[str]
+) -> tuple[Scheme, str, PolyamineBlock | None]:
+    """Return the scheme of a name, a file or a receptor composition, its id, and the block of its pore."""
     if scheme and receptor:
         raise UsageError("Give a scheme or a receptor, not both")
     if receptor:
@@ -71,12 +74,21 @@ def resolve_scheme(scheme: str | None, receptor: str | None, assumed: list[str])
         found = resolve(receptor)
         assumed.append(f"{receptor}: {found.reason}")
         assumed += [f"misses {miss}" for miss in found.missed]
-        assumed += found.assumed
-        return found.scheme(), found.scheme_id
+        levels = ", ".join(f"{g:g}" for g in found.conductance_pS)
+        assumed.append(f"conductance levels {levels} pS ({found.conductance_source})")
+        block = found.rectification
+        assumed.append(
+            f"polyamine block: conductance at +40 over -60 mV {block.rectification_index():.2g}"
+            if block is not None
+            else "no polyamine block: edited GluA2"
+        )
+        assumed.append(f"calcium carries {100 * found.fractional_ca.fraction:g} % of the current")
+        assumed += [*found.assumed, *found.remarks]
+        return found.scheme(), found.scheme_id, block
     if scheme is None:
         assumed.append(f"scheme {DEFAULT_SCHEME} (no scheme or receptor given); effects depend on the scheme")
     base = find_scheme(scheme or DEFAULT_SCHEME)
-    return base, base.name
+    return base, base.name, None
 
 
 def resolve_rig(

@@ -117,7 +117,7 @@ def patch(
 
     assumed: list[str] = []
     entity, action, doses = resolve_drug(compound, conc, assumed)
-    base, name = resolve_scheme(scheme, receptor, assumed)
+    base, name, pore = resolve_scheme(scheme, receptor, assumed)
     if agonist != "glutamate":
         agonist = find_compound(agonist).id
         agonist_action = find_action(agonist)
@@ -170,6 +170,7 @@ def patch(
         voltage_mV=parse(voltage, "voltage", where="--voltage"),
         temperature_C=degrees,
         channels=channels,
+        pore=pore,
         stochastic=stochastic,
         rig=bench,
         seed=seed,

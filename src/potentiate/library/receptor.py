@@ -130,12 +130,19 @@ class Receptor:
         return tuple(c for c in self.compared if c.outside)
 
     def scheme(self) -> Scheme:
-        """Return the scheme, rescaled where the receptor is."""
+        """Return the scheme, rescaled where the receptor is, with the receptor's conductance levels in pS.
+
+        Levels replace relative conductances where both have as many; otherwise the scheme keeps its own.
+        """
         base = find_scheme(self.scheme_id)
-        return (
-            rescale(base, dict(self.rescaling), f"{base.name} rescaled to {self.composition}")
-            if self.rescaling
-            else base
+        if self.rescaling:
+            base = rescale(base, dict(self.rescaling), f"{base.name} rescaled to {self.composition}")
+        levels = sorted({g for g in base.conductance if g > 0})
+        if base.conductance_unit != "relative" or len(levels) != len(self.conductance_pS):
+            return base
+        absolute = dict(zip(levels, self.conductance_pS, strict=True)) | {0.0: 0.0}
+        return dataclasses.replace(
+            base, conductance=tuple(absolute[g] for g in base.conductance), conductance_unit="pS"
         )
 
 

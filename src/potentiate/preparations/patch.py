@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import NumericalError, UsageError
 from ..exposure.bath import NO_DRUG, Bath
+from ..kinetics.permeation import PolyamineBlock
 from ..kinetics.scheme import Scheme
 from ..numerics.propagation import GAUSS_NODES, magnus_averages, sample_sweeps
 from ..numerics.sweep_plan import Plan, plan_sweeps
@@ -74,6 +75,8 @@ class Patch:
         Used where the scheme gives relative conductances; the largest open state then has this conductance.
     stochastic : bool
         Draw the N channels one by one (exact) instead of their expected current.
+    pore : PolyamineBlock or None
+        Rectification by internal polyamines (receptors without edited GluA2); multiplies the conductance.
     course_tolerance : float
         Error allowed, where a ligand varies continuously, in occupancies and in the conductance relative to that of
         all channels open.
@@ -87,13 +90,15 @@ class Patch:
     unitary_pS: float = UNITARY_PS
     stochastic: bool = False
     rig: Rig = IDEAL
+    pore: PolyamineBlock | None = None
     course_tolerance: float = 1e-6
 
     @property
     def conductances_pS(self) -> np.ndarray:
-        """Conductance of each state, shape (n,)."""
+        """Conductance of each state at the holding potential, shape (n,)."""
         g = np.array(self.scheme.conductance)
-        return g if self.scheme.conductance_unit == "pS" else g / g.max() * self.unitary_pS
+        g = g if self.scheme.conductance_unit == "pS" else g / g.max() * self.unitary_pS
+        return g if self.pore is None else g * float(self.pore.factor(self.voltage_mV))
 
     def run(
         self, protocol: Protocol, exposures: Bath | Sequence[Bath] = NO_DRUG, *, seed: int | None = None

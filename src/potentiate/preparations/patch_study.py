@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..exposure.bath import NO_DRUG, Bath, Placement
+from ..kinetics.permeation import PolyamineBlock
 from ..kinetics.scheme import Scheme
 from ..library.modulator import Action
 from ..measures.observable import Observable
@@ -82,6 +83,7 @@ def study_patch(
     voltage_mV: float = -60.0,
     temperature_C: float | None = None,
     channels: int = 100,
+    pore: PolyamineBlock | None = None,
     stochastic: bool = False,
     rig: Rig = IDEAL,
     seed: int | None = None,
@@ -105,7 +107,7 @@ def study_patch(
     PatchStudy
     """
     drugged = action.apply(scheme, variant) if action is not None else scheme
-    patch = Patch(drugged, channels, voltage_mV, temperature_C=temperature_C)
+    patch = Patch(drugged, channels, voltage_mV, temperature_C=temperature_C, pore=pore)
     real = dataclasses.replace(patch, rig=rig, stochastic=stochastic)
     agonist = drugged.agonist
     brief_protocol = jump(agonist, agonist_uM, width_ms, max(60.0, 10.0 * width_ms), dt_ms=0.02)
