@@ -173,7 +173,7 @@ def parse_rate(text: str, *, where: str = "") -> tuple[float, int]:
     try:
         value = float(match.group(1))
     except ValueError:
-        value = math.nan
+        raise UsageError(f"Rate {text!r} is not a number", where=where) from None
     if not math.isfinite(value) or value < 0:
         raise UsageError(f"Rate {text!r} is negative or not finite", where=where)
     factor, order = RATE_UNITS[match.group(2)]
