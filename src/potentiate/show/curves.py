@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..measures.observable import Observable
 
-#: value and interval (or None); an end that the data do not bound is None
+# value and interval (or None); an end that the data do not bound is None
 Half = tuple[float, tuple[float | None, float | None] | None]
 
 #: Up to so many points are drawn as points; more are a computed curve.
