@@ -23,12 +23,21 @@ PAGES = {
 }
 
 
+def quoted(path: Path) -> set[str]:
+    return {words(line) for language, text in BLOCK.findall(path.read_text(encoding="utf-8")) if language == "text"
+            for line in text.splitlines()}  # fmt: skip
+
+
 def words(text: str) -> str:
     return " ".join(text.split())
 
 
 def test_there_are_examples() -> None:
     assert {"tutorial-run.md", "tutorial-patch.md", "tutorial-measure.md", "tutorial-modulator.md"} <= set(PAGES)
+
+
+def test_readme_quotes_the_tutorial() -> None:
+    assert quoted(DOCS.parent / "README.md") <= quoted(DOCS / "tutorial-run.md")
 
 
 @pytest.mark.slow

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from ..library.finding import Finding
 
 _WHY_READINGS = (
-    "The two readings of the protocol (source 003: drug 'included in the glutamate-containing solution'): during a "
-    "1 ms pulse a drug that is only in the agonist solution has little time to bind, and receptors that open without "
-    "it close at their own rate."
+    "The two readings of the protocol (a text on the methods says: drug 'included in the glutamate-containing "
+    "solution'): during a 1 ms pulse a drug that is only in the agonist solution has little time to bind, and "
+    "receptors that open without it close at their own rate."
 )
 
 

@@ -149,7 +149,7 @@ def _study(action: Action | None) -> PatchStudy | None:
 
 
 def _readings(action: Action | None) -> tuple[tuple[str, Observable, Observable], ...]:
-    """Measure the drug in both solutions and only in the agonist solution: the two readings of source 003."""
+    """Measure the drug in both solutions and only in the agonist solution: the two readings of a protocol."""
     if action is None or action.kind != "operator" or action.saturating_only:
         return ()
     patch = Patch(action.apply(find_scheme(BASE_SCHEME)))
