@@ -135,16 +135,20 @@ def apply_modulator(scheme: Scheme, modulator: Modulator) -> Scheme:
                     Rate((m + 1) * modulator.koff_per_ms * speed / tighter),
                 )
             )
-    kept = list(index)
+    return _layered(scheme, drug, "+", list(index), edges)
+
+
+def _layered(scheme: Scheme, ligand: str, mark: str, kept: list[tuple[int, int]], edges: list[Edge]) -> Scheme:
+    """Return the scheme whose states are pairs of a base state and the number of sites that the ligand occupies."""
     return dataclasses.replace(
         scheme,
-        name=f"{scheme.name} + {drug}",
-        states=tuple(scheme.states[s] + (f"+{m}" if m else "") for s, m in kept),
+        name=f"{scheme.name} + {ligand}",
+        states=tuple(scheme.states[s] + (f"{mark}{m}" if m else "") for s, m in kept),
         classes=tuple(scheme.classes[s] for s, _ in kept),
         bound=tuple(scheme.bound[s] for s, _ in kept),
         conductance=tuple(scheme.conductance[s] for s, _ in kept),
         edges=tuple(edges),
-        rest=index[scheme.rest, 0],
+        rest=kept.index((scheme.rest, 0)),
     )
 
 
@@ -188,17 +192,7 @@ def apply_competitor(scheme: Scheme, ligand: str, kd_uM: float, koff_per_ms: flo
             edges.append(
                 Edge(i, index[s, j + 1], "modulate", Rate((free - j) * kon, ligand), Rate((j + 1) * koff_per_ms))
             )
-    kept = list(index)
-    return dataclasses.replace(
-        scheme,
-        name=f"{scheme.name} + {ligand}",
-        states=tuple(scheme.states[s] + (f"-{j}" if j else "") for s, j in kept),
-        classes=tuple(scheme.classes[s] for s, _ in kept),
-        bound=tuple(scheme.bound[s] for s, _ in kept),
-        conductance=tuple(scheme.conductance[s] for s, _ in kept),
-        edges=tuple(edges),
-        rest=index[scheme.rest, 0],
-    )
+    return _layered(scheme, ligand, "-", list(index), edges)
 
 
 def apply_agonist(scheme: Scheme, ligand: str, affinity: float, efficacy: float) -> Scheme:
