@@ -211,3 +211,22 @@ def test_size_limit(tmp_path):
     path = text(tmp_path, "time (ms), I (pA)\n0,1\n1,2\n")
     with pytest.raises(RecordingError, match="too large"):
         read(path, max_bytes=40)
+
+
+def test_the_file_is_what_xarray_would_write(tmp_path):
+    """The writer goes without xarray; what xarray reads back must be its own labelled form of the recording."""
+    import xarray as xr
+
+    recording = Recording.from_arrays(
+        np.arange(5) * 0.1,
+        np.random.default_rng(0).normal(size=(3, 5)),
+        {"drug_uM": np.array([0.0, 1.0, 2.0]), "number": np.array([1, 2, 3]), "cell": np.array(["a", "bc", "dé"])},
+        protocol={"name": "jump"},
+    )
+    read = xr.open_dataset(recording.save(tmp_path / "a.nc"), engine="scipy", decode_times=False).load()
+    assert read.drop_attrs().identical(recording.dataset.drop_attrs())
+    assert {k: v for k, v in read.attrs.items() if k != "created"} == {
+        k: v for k, v in recording.dataset.attrs.items()
+    } | {"provenance": read.attrs["provenance"]}
+    assert read["channel_0"].attrs["units"] == "pA"
+    assert read["time"].attrs["units"] == "ms"

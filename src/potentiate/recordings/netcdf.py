@@ -1,4 +1,8 @@
-"""Recordings on disk: NetCDF classic through xarray's scipy engine (no compiled extra needed)."""
+"""Recordings on disk: NetCDF classic (no compiled extra needed).
+
+Written with SciPy alone, because importing xarray costs as much as a short run; a test holds the file against what
+xarray writes for :attr:`Recording.dataset`. Read with xarray.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +38,54 @@ def save(recording: Recording, path: str | Path) -> Path:
         The folder cannot be written.
     """
     path = Path(path)
-    dataset = recording.dataset.assign_attrs(created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
         raise RecordingError("Cannot write the recording", where=path.name, why=error.strerror or "") from None
     os.close(handle)
     try:
-        dataset.to_netcdf(temporary, engine="scipy", format="NETCDF3_64BIT")
+        _write(recording, temporary)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def _write(recording: Recording, path: str) -> None:
+    from scipy.io import netcdf_file
+
+    attributes = recording.attributes() | {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    }
+    columns = {f"sweep_{name}": column for name, column in recording.plain_metadata().items()}
+    with netcdf_file(path, "w", version=2) as file:
+        for name, text in attributes.items():
+            setattr(file, name, text.encode())
+        file.createDimension("sweep", recording.data.shape[1])
+        file.createDimension("time", recording.data.shape[2])
+        time = file.createVariable("time", "d", ("time",))
+        time[:] = recording.time_ms
+        time.units = b"ms"
+        file.createVariable("sweep", "i", ("sweep",))[:] = np.arange(recording.data.shape[1])
+        for name, column in columns.items():
+            if column.dtype.kind == "U":
+                letters = np.char.encode(column, "utf-8").astype("S")
+                width = max(1, letters.dtype.itemsize)
+                file.createDimension(f"string_{name}", width)
+                text = file.createVariable(name, "c", ("sweep", f"string_{name}"))
+                text[:] = letters.astype(f"S{width}").view("S1").reshape(len(column), width)
+                text._Encoding = b"utf-8"
+            else:
+                file.createVariable(name, "d", ("sweep",))[:] = column
+        for i, channel in enumerate(recording.channels):
+            variable = file.createVariable(f"channel_{i}", "d", ("sweep", "time"))
+            variable[:] = recording.data[i]
+            # an empty attribute cannot be written by SciPy
+            for name, text in (("long_name", channel.name), ("units", channel.unit), ("file_units", channel.file_unit)):
+                setattr(variable, name, (text or " ").encode())
+            if columns:
+                variable.coordinates = " ".join(columns).encode()
 
 
 def load(path: str | Path) -> Recording:
@@ -66,7 +105,7 @@ def load(path: str | Path) -> Recording:
         numbers = sorted(int(name.removeprefix("channel_")) for name in map(str, dataset.data_vars))
         variables = [dataset[f"channel_{number}"] for number in numbers]
         channels = [
-            Channel(str(v.attrs["long_name"]), str(v.attrs["units"]), str(v.attrs["file_units"])) for v in variables
+            Channel(*(str(v.attrs[key]).strip() for key in ("long_name", "units", "file_units"))) for v in variables
         ]
         metadata = {
             str(name).removeprefix("sweep_"): coord.values

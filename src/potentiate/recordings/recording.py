@@ -216,8 +216,6 @@ class Recording:
         """The labelled form: one variable per channel, dims (sweep, time), units in attrs."""
         import xarray as xr
 
-        from .. import __version__
-
         variables: dict[str, Any] = {}
         for number, (channel, values) in enumerate(zip(self.channels, self.data, strict=True)):
             attrs = {"units": channel.unit, "long_name": channel.name, "file_units": channel.file_unit}
@@ -226,17 +224,28 @@ class Recording:
             "time": ("time", self.time_ms, {"units": "ms"}),
             "sweep": ("sweep", np.arange(self.data.shape[1], dtype=np.int32)),
         }
-        for name, column in self.sweep_metadata.items():
-            kept = column if column.dtype.kind == "f" else column.astype(float if column.dtype.kind in "iu" else str)
-            coords[f"sweep_{name}"] = ("sweep", kept)
-        attrs = {
+        for name, column in self.plain_metadata().items():
+            coords[f"sweep_{name}"] = ("sweep", column)
+        return xr.Dataset(variables, coords, self.attributes())
+
+    def plain_metadata(self) -> dict[str, NDArray[Any]]:
+        """Return the sweep metadata as numbers or text only, as files hold them."""
+        return {
+            name: column if column.dtype.kind == "f" else column.astype(float if column.dtype.kind in "iu" else str)
+            for name, column in self.sweep_metadata.items()
+        }
+
+    def attributes(self) -> dict[str, str]:
+        """Return title, version, label, protocol and provenance as text, as files hold them."""
+        from .. import __version__
+
+        return {
             "title": "potentiate recording",
             "potentiate_version": __version__,
             "label": self.label,
             "protocol": json.dumps(dict(self.protocol), default=str) if self.protocol is not None else "",
             "provenance": json.dumps(dict(self.provenance), default=str),
         }
-        return xr.Dataset(variables, coords, attrs)
 
     def save(self, path: str | Path) -> Path:
         """Write NetCDF (classic model), to a temporary name first; see :mod:`.netcdf`."""
