@@ -167,6 +167,7 @@ def aniracetam() -> None:
     fitted |= {
         "value": round((low * high) ** 0.5, 5),
         "interval": [round(low, 5), round(high, 5)],
+        "source": "ani-glu-current-1mM: bounded by ani-deact-vs-desens-order and ani-nm-recovery-null",
         "reason": f"the fit alone leaves {fitted['interval']} (its prior); orders and nulls leave the interval given",
     }
 
@@ -210,6 +211,8 @@ def aniracetam() -> None:
                 "is "
                 "longer; at 5 mM the difference is small)",
                 "slow application: 1 mM glutamate, 10-90 % rise 20 ms (5 and 100 ms bound the interval)",
+                "the weight of the desensitized class is the middle of what an order and a null leave: the one number "
+                "given to the fit does not determine it, and the kainate null that the plan names does not bound it",
             ],
             "calibrated_on": ["ani-glu-current-1mM"],
             "bounded_by": [i for i in PLAN["aniracetam"]["bounded_by"] if i != "ani-kainate-null"],  # does not bound it

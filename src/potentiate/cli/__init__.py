@@ -10,15 +10,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 #: command -> (module:function, one line of help). Modules are imported only when their command runs.
 COMMANDS = {
-    "run": "potentiate.cli.run:run",
-    "patch": "potentiate.cli.patch:patch",
-    "membrane": "potentiate.cli.membrane:membrane",
-    "compound": "potentiate.cli.compound:compound",
-    "measure": "potentiate.cli.measure:measure",
-    "convert": "potentiate.cli.convert:convert",
-    "conventions": "potentiate.cli.conventions:conventions",
-    "cite": "potentiate.cli.cite:cite",
-    "doctor": "potentiate.cli.doctor:doctor",
+    "run": ("potentiate.cli.run:run", "Run a compound's battery: model beside published value."),
+    "patch": ("potentiate.cli.patch:patch", "Receptor kinetics with and without a drug."),
+    "membrane": ("potentiate.cli.membrane:membrane", "[3H]AMPA binding with and without a drug."),
+    "compound": ("potentiate.cli.compound:compound", "What is known of a compound, and what is not."),
+    "measure": ("potentiate.cli.measure:measure", "Measure a recording."),
+    "convert": ("potentiate.cli.convert:convert", "Export a scheme or a recording."),
+    "conventions": ("potentiate.cli.conventions:conventions", "How quantities are defined here."),
+    "cite": ("potentiate.cli.cite:cite", "The bibliography of a run, a scheme, a compound."),
+    "doctor": ("potentiate.cli.doctor:doctor", "Check the installation."),
 }
 
 
@@ -72,8 +72,8 @@ def _dispatch(words: list[str]) -> int:
         version=f"potentiate {__version__}",
         result_action="return_value",
     )
-    for name, target in COMMANDS.items():
-        app.command(target, name=name)
+    for name, (target, line) in COMMANDS.items():
+        app.command(target, name=name, help=line)
     _check_out(words)
     _check_signs(words)
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:

@@ -41,6 +41,9 @@ FEWEST_SCHEMES = 5
 ALLOWED_SHARE = 0.1
 #: A fold change this near to 1, or a value this near to 0, has no direction.
 NO_EFFECT = 1e-3
+
+#: A published direction asks for an effect that somebody could see: below this median change it is at most near.
+SMALL_EFFECT = 0.05
 #: With fewer samples than this, quantiles mean little: the interval is the whole span.
 ENOUGH_FOR_QUANTILES = 20
 
@@ -171,6 +174,9 @@ def score(finding: Finding, samples: Sequence[Sample], *, used: bool = False) ->
     if not experiment.specific and schemes < FEWEST_SCHEMES:
         capped = ": at most near" if word == "pass" else ""
         reasons.append(f"{schemes} of at least {FEWEST_SCHEMES} schemes gave a value{capped}")
+        word = "near" if word == "pass" else word
+    if effect.kind == "direction" and experiment.compare != "value" and _small(experiment, float(np.median(values))):
+        reasons.append(f"the median change is below {SMALL_EFFECT:.0%}: a direction, but hardly an effect")
         word = "near" if word == "pass" else word
     if missing:
         why = "; ".join(dict.fromkeys(s.reason or "no value" for s in missing))
@@ -341,6 +347,11 @@ def _share(effects: list[float], what: str) -> _Rule:
     agree = 1.0 - wrong / len(effects)
     text = f"{what} in {len(effects) - wrong} of {len(effects)} ({agree:.2f}), asked > {1 - ALLOWED_SHARE:g}"
     return _Rule(wrong / len(effects) / ALLOWED_SHARE, text, [-e for e in effects], strict=True)
+
+
+def _small(experiment: ExperimentDoc, median: float) -> bool:
+    change = median / 100.0 if experiment.compare == "difference_percent" else median - 1.0
+    return abs(change) < SMALL_EFFECT
 
 
 def _direction(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: object) -> _Rule:

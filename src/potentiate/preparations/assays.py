@@ -27,7 +27,7 @@ from ..numerics.sweep_plan import plan_sweeps
 from ..protocols.fast_application import agonist_free as agonist_free_protocol
 from ..protocols.fast_application import jump, paired_pulses, slow_application, synaptic_transient
 from ..protocols.protocol import Protocol
-from .patch import Patch, Rig
+from .patch import IDEAL, Patch, Rig
 
 SATURATING_UM = 10_000.0
 _TINY_PA = 1e-9
@@ -64,20 +64,28 @@ def deactivation(
     return measure_brief(patch, protocol, bath)
 
 
+def _baseline(rig: Rig, protocol: Protocol) -> tuple[float, float] | None:
+    """Return the window of the baseline: none on a rig without noise and leak, where it is zero."""
+    if rig.noise_pA == 0 and rig.leak_nS == 0:
+        return None
+    # the foot of the exchange starts about twice its 10-90 % time before the switch
+    return 0.0, protocol.marks["on"] - max(protocol.dt_ms, 2.5 * rig.exchange_10_90_ms)
+
+
 def measure_brief(patch: Patch, protocol: Protocol, bath: Bath = NO_DRUG, seed: int | None = None) -> Observables:
     """Run a brief-pulse protocol on a patch (rig included) and measure its response."""
     recording = patch.run(protocol, bath, seed=seed)
-    return measure_sweep(recording.time_ms, recording.sweeps[0], protocol, patch.rig.noise_pA > 0)
+    return measure_sweep(recording.time_ms, recording.sweeps[0], protocol, patch.rig)
 
 
-def measure_sweep(t: np.ndarray, current: np.ndarray, protocol: Protocol, noisy: bool = False) -> Observables:
-    """Measure one sweep of a brief-pulse protocol; with noise the peak is judged against the baseline before it."""
+def measure_sweep(t: np.ndarray, current: np.ndarray, protocol: Protocol, rig: Rig = IDEAL) -> Observables:
+    """Measure one sweep of a brief-pulse protocol; on a real rig against the baseline before the exchange begins."""
     if _no_current(current):
         return {i: missing(i, "ms", "no response", "no current") for i in ("tau_deact", "tau_weighted", "rise")} | {
             "peak": Observable("peak", 0.0, "pA")
         }
     on = protocol.marks["on"]
-    quiet = (0.0, on - protocol.dt_ms) if noisy else None
+    quiet = _baseline(rig, protocol)
     at = measure_peak(t, current, baseline_ms=quiet, search_ms=(on, t[-1]))
     found = {
         "peak": at.amplitude,
@@ -123,7 +131,7 @@ def measure_long(patch: Patch, protocol: Protocol, bath: Bath = NO_DRUG, seed: i
             "peak": Observable("peak", 0.0, "pA"),
             "steady_state": Observable("steady_state", 0.0, "pA"),
         }
-    quiet = (0.0, on - protocol.dt_ms) if patch.rig.noise_pA > 0 else None
+    quiet = _baseline(patch.rig, protocol)
     at = measure_peak(t, current, baseline_ms=quiet, search_ms=(on, off))
     ratio = steady_state_ratio(t, current, at, (on, off))
     steady = (
@@ -350,9 +358,10 @@ def slow_current(
         width_ms=max(300.0, 10.0 * rise_ms),
         dt_ms=rise_ms / 15.0,
     )
-    current = np.abs(slow.run(protocol, bath).sweeps[0])
+    current = slow.run(protocol, bath).sweeps[0]
+    at = int(np.argmax(np.abs(current)))
     return {
-        "peak": Observable("peak", float(current.max()), "pA", notes=(f"10-90 % rise {rise_ms:g} ms",)),
+        "peak": Observable("peak", float(current[at]), "pA", notes=(f"10-90 % rise {rise_ms:g} ms",)),
         "steady_state": Observable("steady_state", float(current[-1]), "pA"),
         "charge": Observable("charge", float(np.trapezoid(current, dx=protocol.dt_ms)), "fC"),
     }

@@ -122,7 +122,8 @@ def _train(
         for i, start in enumerate(starts):
             stop = starts[i + 1] if i + 1 < len(starts) else start + 1000.0 / frequency_Hz
             inside = (recording.time_ms >= start) & (recording.time_ms < stop)
-            peaks.append(float(np.abs(sweep[inside]).max()))
+            response = sweep[inside]
+            peaks.append(float(response[np.argmax(np.abs(response))]))
         found = {"peak": Observable("peak", peaks[0], "pA")}
         for i in (1, 4, pulses - 1):
             if i < pulses:
@@ -156,7 +157,7 @@ def _bracket(patch: Patch, baths: list[tuple[str, Bath]], agonist_uM: float, see
     rows = []
     for i, (bath, sweep) in enumerate(zip(steps, recording.sweeps, strict=True)):
         phase = "control" if i < 5 else "drug" if i < 13 else "wash"
-        found = assays.measure_sweep(recording.time_ms, sweep, protocol, patch.rig.noise_pA > 0)
+        found = assays.measure_sweep(recording.time_ms, sweep, protocol, patch.rig)
         found = {k: v for k, v in found.items() if k in ("peak", "tau_deact", "tau_weighted", "charge")}
         rows.append((f"{i + 1} {phase} {show_concentration(float(f'{bath.drugs_uM[drug]:.3g}'))}", found))
     return Series(tuple(rows), recording, protocol)

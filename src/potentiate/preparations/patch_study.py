@@ -110,8 +110,10 @@ def study_patch(
     patch = Patch(drugged, channels, voltage_mV, temperature_C=temperature_C, pore=pore)
     real = dataclasses.replace(patch, rig=rig, stochastic=stochastic)
     agonist = drugged.agonist
-    brief_protocol = jump(agonist, agonist_uM, width_ms, max(60.0, 10.0 * width_ms), dt_ms=0.02)
-    long_protocol = jump(agonist, agonist_uM, long_ms, 40.0, dt_ms=0.05 if rig == IDEAL else 0.02)
+    # a real baseline must be long enough to average the noise, and end before the exchange begins
+    before = 2.0 if rig == IDEAL else max(10.0, 10.0 * rig.exchange_10_90_ms)
+    brief_protocol = jump(agonist, agonist_uM, width_ms, max(60.0, 10.0 * width_ms), 0.02, before)
+    long_protocol = jump(agonist, agonist_uM, long_ms, 40.0, 0.05 if rig == IDEAL else 0.02, before)
     doses = [0.0, *[c for c in concentrations_uM if c > 0]] if action is not None else [0.0]
     baths = [Bath({action.compound: c}, placement) if action is not None and c > 0 else NO_DRUG for c in doses]
     rows = tuple(

@@ -23,9 +23,10 @@ def jump(
     width_ms: float = 1.0,
     after_ms: float = 100.0,
     dt_ms: float = 0.02,
+    before_ms: float = _BASELINE_MS,
 ) -> Protocol:
     """Return a concentration jump: 1 ms measures deactivation, 100-500 ms desensitization."""
-    on, off = _BASELINE_MS, _BASELINE_MS + width_ms
+    on, off = before_ms, before_ms + width_ms
     segments = (Segment(on), Segment(width_ms, "agonist"), Segment(after_ms))
     name = f"{agonist} jump, {width_ms:g} ms"
     return Protocol(name, segments, _solutions(agonist, concentration_uM), {"on": on, "off": off}, dt_ms)
