@@ -12,6 +12,7 @@ and squaring); Grassmann 1977, Comput Oper Res 4:47 (the shift, "uniformisation"
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,8 @@ def transition_matrix(generator: Any, time_ms: Any, *, xp: Any = np, squarings: 
     n = generator.shape[-1]
     diagonal = xp.diagonal(generator, axis1=-2, axis2=-1)
     weight = -diagonal.min(axis=-1) * time_ms
-    if xp is not np:
-        from jax.lax import stop_gradient
-
-        weight = stop_gradient(weight)  # exp(Q t) does not depend on the shift
+    constant = _constant(xp)
+    weight = constant(weight)  # exp(Q t) does not depend on the shift
     if squarings is None:
         squarings = squarings_for(float(np.max(weight, initial=0.0)), 1.0)
     scale = 0.5**squarings
@@ -81,7 +80,17 @@ def transition_matrix(generator: Any, time_ms: Any, *, xp: Any = np, squarings: 
     for _ in range(squarings):
         series = series @ series
     # rounding lets rows drift from one in proportion to rate x time: put them back
-    return series / xp.sum(series, axis=-1, keepdims=True)
+    rows = xp.sum(series, axis=-1, keepdims=True)
+    return series / constant(rows)  # they are one, whatever the rates
+
+
+def _constant(xp: Any) -> Callable[[Any], Any]:
+    """Return what takes a value out of differentiation: nothing to do in NumPy."""
+    if xp is np:
+        return lambda value: value
+    from jax.lax import stop_gradient
+
+    return stop_gradient
 
 
 def settle(generator: Any, *, xp: Any = np, doublings: int = 60) -> Any:
