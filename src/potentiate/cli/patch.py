@@ -10,7 +10,7 @@ from ..errors import UsageError
 from ..library.compound import find_compound
 from ..library.modulator import find_action
 from ..library.scheme import scheme_document, scheme_ids
-from ..units import parse, parse_concentration, show_concentration
+from ..units import parse, parse_concentration
 from .bench import number, positive, references, resolve_drug, resolve_rig, resolve_scheme, scheme_title
 from .output import Result, finish
 
@@ -181,11 +181,11 @@ def patch(
     rows, observables = [], []
     for label, found in (("true", study.rows), ("rig", study.through_rig)):
         for row in found:
-            shown = show_concentration(row.concentration_uM) + (" rig" if label == "rig" else "")
+            shown = row.label + (" rig" if label == "rig" else "")
             rows.append([shown, *[number(row.observables.get(m)) for m in MEASURES]])
             conditions = {
                 "compound": entity,
-                "concentration_uM": row.concentration_uM,
+                **row.conditions,
                 "scheme": name,
                 "seen": label,
             }
@@ -194,7 +194,7 @@ def patch(
             ]
     fits = _hill_notes(study, observables, {"compound": entity, "scheme": name})
     notes = fits + [
-        f"{show_concentration(r.concentration_uM)}  {o.id}: {o.status}, {o.reason}"
+        f"{r.label}  {o.id}: {o.status}, {o.reason}"
         for r in (*study.rows, *study.through_rig)
         for o in r.observables.values()
         if o.id in MEASURES and not o.ok

@@ -10,7 +10,6 @@ from ..evidence.scoring import as_json as verdict_json
 from ..evidence.scoring import cite
 from ..library.compound import cautions, find_compound
 from ..library.modulator import find_action
-from ..units import show_concentration
 from .output import Result, finish
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _observables(battery: Battery) -> list[dict[str, Any]]:
         for row in battery.study.rows:
             conditions = {
                 "compound": battery.compound,
-                "concentration_uM": row.concentration_uM,
+                **row.conditions,
                 "scheme": battery.study.patch.scheme.name,
             }
             found += [o.as_dict("prediction", conditions) for o in row.observables.values()]
@@ -137,7 +136,7 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
     notes = ["  ".join(f"{word} {n}" for word, n in counts.items()), *_parameters(battery.compound)]
     if battery.readings:
         notes.append(_WHY_READINGS)
-        top = show_concentration(battery.study.rows[-1].concentration_uM) if battery.study else ""
+        top = battery.study.rows[-1].label if battery.study else ""
         for placement, deact, des in battery.readings:
             notes.append(f"  {top} in {placement:8s} tau_deact {deact.value:.3g} ms   tau_des {des.value:.3g} ms")
     membrane: Any = battery.membrane
@@ -145,8 +144,8 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
         notes.append(f"Binding: {membrane.verdict}. {membrane.reason}. What it would take: potentiate membrane")
         notes += [f"  {line}" for line in membrane.tension]
     notes += _tensions(battery)
-    if battery.study is not None:
-        notes += cautions(entity, battery.study.rows[-1].concentration_uM)
+    if battery.study is not None and (top := battery.study.rows[-1].conditions["concentration_uM"]):
+        notes += cautions(entity, top)
     return notes
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from ..errors import UsageError
 from ..kinetics.modulator import Modulator, apply_agonist, apply_competitor, apply_modulator
 from ..kinetics.scheme import Scheme
-from ..units import ABSURD_CONCENTRATION_UM, parse, parse_rate
+from ..units import ABSURD_CONCENTRATION_UM, parse, parse_rate, show_concentration
 from .document import LIBRARY, Document, load
 
 PARAMETERS = LIBRARY / "parameters" / "modulators"
@@ -125,6 +125,10 @@ class Action:
         if variant not in names:
             raise UsageError(f"{self.compound} has no variant {variant!r}", do=f"use one of {', '.join(names)}")
         return dict(self.variants)[variant]
+
+    def dose_label(self, dose_uM: float) -> str:
+        """Return a dose as text: "saturating" where the affinity is unknown and no number would mean anything."""
+        return "saturating" if self.saturating_only and dose_uM > 0 else show_concentration(dose_uM)
 
     @property
     def kd_uM(self) -> float:

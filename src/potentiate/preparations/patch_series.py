@@ -59,7 +59,7 @@ def _patch_and_baths(
     patch = Patch(action.apply(scheme, variant) if action is not None else scheme)
     baths = [("0", NO_DRUG)]
     if action is not None:
-        baths += [(show_concentration(c), Bath({action.compound: c}, placement)) for c in doses_uM if c > 0]
+        baths += [(action.dose_label(c), Bath({action.compound: c}, placement)) for c in doses_uM if c > 0]
     return patch, baths
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,10 +38,17 @@ MEASURES = {
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """All measures at one drug concentration."""
+    """All measures at one drug concentration; `label` is the concentration as text, or "saturating"."""
 
     concentration_uM: float
+    label: str
     observables: dict[str, Observable]
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """Concentration as text and, where it is known, as a number."""
+        known = None if self.label == "saturating" else self.concentration_uM
+        return {"concentration": self.label, "concentration_uM": known}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +123,10 @@ def study_patch(
     long_protocol = jump(agonist, agonist_uM, long_ms, 40.0, 0.05 if rig == IDEAL else 0.02, before)
     doses = [0.0, *[c for c in concentrations_uM if c > 0]] if action is not None else [0.0]
     baths = [Bath({action.compound: c}, placement) if action is not None and c > 0 else NO_DRUG for c in doses]
+    labels = ["0" if action is None else action.dose_label(dose) for dose in doses]
     rows = tuple(
-        _row(patch, dose, bath, agonist_uM, width_ms, long_ms) for dose, bath in zip(doses, baths, strict=True)
+        Row(dose, label, _measure(patch, bath, agonist_uM, width_ms, long_ms))
+        for dose, label, bath in zip(doses, labels, baths, strict=True)
     )
     rows = _with_peak_ratio(rows)
     through: tuple[Row, ...] = ()
@@ -128,6 +137,7 @@ def study_patch(
             found.append(
                 Row(
                     dose,
+                    labels[i],
                     assays.measure_brief(real, brief_protocol, bath, sweep_seed)
                     | {
                         k: v
@@ -148,12 +158,12 @@ def study_patch(
     )
 
 
-def _row(patch: Patch, dose: float, bath: Bath, agonist_uM: float, width_ms: float, long_ms: float) -> Row:
+def _measure(patch: Patch, bath: Bath, agonist_uM: float, width_ms: float, long_ms: float) -> dict[str, Observable]:
     brief = assays.deactivation(patch, bath, None, agonist_uM, width_ms)
     long = assays.desensitization(patch, bath, None, agonist_uM, long_ms)
     found = {**long, **brief, "tau_rec": assays.recovery(patch, bath, None, agonist_uM)["tau_rec"]}
     found["ppr"] = assays.paired_pulse_ratio(patch, bath, 10.0, None, agonist_uM, width_ms)
-    return Row(dose, found)
+    return found
 
 
 def _with_peak_ratio(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -161,6 +171,7 @@ def _with_peak_ratio(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     return tuple(
         Row(
             r.concentration_uM,
+            r.label,
             r.observables
             | {
                 "peak_ratio": Observable("peak_ratio", r.observables["peak"].value / control, "")

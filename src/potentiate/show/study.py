@@ -11,7 +11,7 @@ from .traces import Curve, Panel
 
 def study_panels(study: PatchStudy) -> list[Panel]:
     """Return one panel for the brief and one for the long pulse, the long one cut to where things happen."""
-    labels = ["control", *[show_concentration(r.concentration_uM) for r in study.rows[1:]]]
+    labels = ["control", *[r.label for r in study.rows[1:]]]
     agonist = study.patch.scheme.agonist
     strength = show_concentration(study.brief_protocol.solutions["agonist"][agonist])
     slowest = max(
