@@ -57,7 +57,7 @@ def _figure(found: Series, protocol: str, entity: str | None, name: str) -> Figu
 
     from ..show.traces import Curve, Panel, patch_figure
 
-    labels = [label for label, _ in found.rows]
+    labels = ["control" if label == "0" else label for label, _ in found.rows]
     panels, curves = [], []
     if found.recording is not None and found.protocol is not None:
         shown = range(len(labels)) if len(labels) <= 6 else [0, 5, 12, len(labels) - 1]
@@ -65,11 +65,10 @@ def _figure(found: Series, protocol: str, entity: str | None, name: str) -> Figu
         panels = [Panel(protocol, found.recording.time_ms, sweeps, [labels[i] for i in shown], found.protocol.marks)]
     if found.curve is not None:
         x, ys = found.curve
-        curves = [
-            Curve(f"{entity or 'no drug'} {label}", x, y, "agonist (uM)", "peak (pA)")
-            for label, y in zip(labels, ys, strict=True)
-        ]
+        halves = [row["ec50"] for _, row in found.rows]
+        title = f"{entity or 'no drug'}, peak"
+        curves = [Curve(title, x, np.array(ys), "agonist (uM)", "peak (pA)", half=halves, points_label=labels)]
     elif len(labels) > 6:
-        taus = [row["tau_deact"].value for _, row in found.rows]
-        curves = [Curve("tau_deact", np.arange(1.0, len(taus) + 1), np.array(taus), "sweep", "tau_deact (ms)")]
+        taus = np.array([row["tau_deact"].value for _, row in found.rows])
+        curves = [Curve("tau_deact", np.arange(1.0, len(taus) + 1), taus, "sweep", "tau_deact (ms)", log=False)]
     return patch_figure(panels, curves, None, f"{protocol}: {entity or 'no drug'} on {name}")

@@ -133,7 +133,7 @@ def _train(
 
 
 def _agonist_series(patch: Patch, baths: list[tuple[str, Bath]]) -> Series:
-    grid = np.geomspace(1.0, 1e5, 21)
+    grid = np.geomspace(1.0, 1e5, 16)
     rows, curves = [], []
     for label, bath in baths:
         response = assays.agonist_peaks(patch, grid, bath, patch.scheme.agonist)

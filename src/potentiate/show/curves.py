@@ -44,6 +44,8 @@ class Curve:
         How `half` is written, e.g. ``EC50``, ``uM``.
     smooth : callable or None
         Fitted curve of concentration, drawn inside the tested range; otherwise the points are joined.
+    log : bool
+        False for what is no concentration (sweeps).
     """
 
     title: str
@@ -56,6 +58,7 @@ class Curve:
     half_name: str = "EC50"
     unit: str = "µM"
     smooth: Any = None
+    log: bool = True
 
 
 @styled
@@ -82,7 +85,9 @@ def draw_curve(ax: Axes, curve: Curve, *, colours: Sequence[str] | None = None) 
     ax.set_title(wrapped(pretty(curve.title), inches(ax)[0]))
     ax.set_xlabel(pretty(curve.x_label))
     ax.set_ylabel(pretty(curve.y_label))
-    if tested.size:
+    if not curve.log:
+        ax.margins(x=0.04, y=0.08)
+    elif tested.size:
         ax.set_xscale("log")
         low, high = float(tested.min()), float(tested.max())
         pad = (high / low) ** 0.04 if high > low else 2.0
