@@ -87,6 +87,7 @@ def draw_curve(ax: Axes, curve: Curve, *, colours: Sequence[str] | None = None) 
     ax.set_ylabel(pretty(curve.y_label))
     if not curve.log:
         ax.margins(x=0.04, y=0.08)
+        ax.xaxis.get_major_locator().set_params(integer=True)
     elif tested.size:
         ax.set_xscale("log")
         low, high = float(tested.min()), float(tested.max())
