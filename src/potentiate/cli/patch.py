@@ -238,7 +238,7 @@ def _hill_notes(study: PatchStudy, observables: list[dict[str, Any]], conditions
         low, high = ("open" if e is None else f"{e:.3g}" for e in (fit.ec50.interval or (None, None)))
         notes.append(
             f"Hill {name}: EC50 {fit.ec50.value:.3g} uM ({low} to {high}), nH {fit.slope.value:.2g}, "
-            f"top {fit.top.value:.3g} ms: {fit.word}"
+            f"top {fit.top.value:.3g} {fit.top.unit}: {fit.word}"
         )
         observables.append(fit.ec50.as_dict("prediction", conditions))
     return notes

@@ -62,7 +62,9 @@ def _figure(found: Series, protocol: str, entity: str | None, name: str) -> Figu
     if found.recording is not None and found.protocol is not None:
         shown = range(len(labels)) if len(labels) <= 6 else [0, 5, 12, len(labels) - 1]
         sweeps = found.recording.sweeps[list(shown)]
-        panels = [Panel(protocol, found.recording.time_ms, sweeps, [labels[i] for i in shown], found.protocol.marks)]
+        # a transient has no solution that is switched, so there is no bar to draw
+        marks = {} if protocol == "synaptic" else found.protocol.marks
+        panels = [Panel(protocol, found.recording.time_ms, sweeps, [labels[i] for i in shown], marks)]
     if found.curve is not None:
         x, ys = found.curve
         halves = [row["ec50"] for _, row in found.rows]

@@ -139,7 +139,8 @@ def doses_uM(action: Action) -> list[float]:
     if action.saturating_only:
         return [1000.0 * kd]
     top = action.document.valid_uM[1] if action.document.valid_uM else 10.0 * kd
-    return [c for c in (0.2 * kd, kd, 2 * kd, 4 * kd) if c < top] + [top]
+    top = float(f"{min(top, 30.0 * kd):.2g}")
+    return [float(f"{c:.2g}") for c in (0.2 * kd, kd, 2 * kd, 4 * kd) if c < top] + [top]
 
 
 def _study(action: Action | None) -> PatchStudy | None:

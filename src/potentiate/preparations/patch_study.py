@@ -193,16 +193,27 @@ def response(rows: Sequence[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array([c for c, _ in found]), np.array([v for _, v in found])
 
 
+def changed(study: PatchStudy) -> list[str]:
+    """Return the two measures to plot against concentration: the first that the drug changes by more than 5 %."""
+    names = []
+    for name in ("tau_deact", "tau_des", "peak_ratio"):
+        control = study.rows[0].observables[name].value
+        x, y = response(study.rows, name)
+        if len(x) and control and np.max(np.abs(y / control - 1.0)) > 0.05:
+            names.append(name)
+    return names[:2]
+
+
 def hill_fits(study: PatchStudy) -> dict[str, ConcentrationResponse]:
-    """Fit the drug's concentration-response of the time constants where there are at least five points."""
+    """Fit the drug's concentration-response of what it changes, where there are at least five points."""
     from ..measures.concentration import concentration_response
 
     fits = {}
-    for name in ("tau_deact", "tau_des"):
+    for name in changed(study):
         x, y = response(study.rows, name)
         if len(x) >= 5:
             control = study.rows[0].observables[name].value
             fits[name] = concentration_response(
-                x, y, bottom=control, concentration_unit="uM", response_unit="ms", name=f"{name}/EC50"
+                x, y, bottom=control, concentration_unit="uM", response_unit=MEASURES[name], name=f"{name}/EC50"
             )
     return fits

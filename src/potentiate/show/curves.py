@@ -87,7 +87,9 @@ def draw_curve(ax: Axes, curve: Curve, *, colours: Sequence[str] | None = None) 
     ax.set_ylabel(pretty(curve.y_label))
     if not curve.log:
         ax.margins(x=0.04, y=0.08)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        from matplotlib.ticker import MaxNLocator
+
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     elif tested.size:
         ax.set_xscale("log")
         low, high = float(tested.min()), float(tested.max())

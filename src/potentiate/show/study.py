@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..preparations.patch_study import PatchStudy, hill_fits, response
+from ..preparations.patch_study import MEASURES, PatchStudy, changed, hill_fits, response
 from ..units import show_concentration
 from .traces import Curve, Panel
 
@@ -35,15 +35,14 @@ def study_panels(study: PatchStudy) -> list[Panel]:
 
 
 def study_curves(study: PatchStudy, drug: str) -> list[Curve]:
-    """Return the time constants against the drug concentration, with their Hill fits where there are enough points."""
+    """Return what the drug changes against its concentration, with Hill fits where there are enough points."""
     fits = hill_fits(study)
     curves = []
-    for name in ("tau_deact", "tau_des"):
+    for name in changed(study):
         x, y = response(study.rows, name)
         if len(x) < 2:
             continue
         fit = fits.get(name)
-        curves.append(
-            Curve(name, x, y, f"{drug} (uM)", f"{name} (ms)", half=fit.ec50 if fit else None, smooth=fit, unit="µM")
-        )
+        label = f"{name} ({MEASURES[name]})" if MEASURES[name] else name
+        curves.append(Curve(name, x, y, f"{drug} (uM)", label, half=fit.ec50 if fit else None, smooth=fit, unit="µM"))
     return curves
