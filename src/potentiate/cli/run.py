@@ -46,7 +46,8 @@ def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
         rows.append([finding.id, what, model_text(verdict), published_text(verdict), verdict.verdict, verdict.source])
     findings = [verdict_json(v) for _, v in battery.scored]
     for finding in battery.density:
-        found: Any = battery.membrane
+        found = battery.membrane
+        assert found is not None
         rows.append(
             [
                 finding.id,
@@ -122,7 +123,7 @@ def _observables(battery: Battery) -> list[dict[str, Any]]:
             found += [o.as_dict("prediction", conditions) for o in row.observables.values()]
     for placement, *pair in battery.readings:
         found += [o.as_dict("prediction", {"compound": battery.compound, "placement": placement}) for o in pair]
-    membrane: Any = battery.membrane
+    membrane = battery.membrane
     if membrane is not None:
         found += [o.as_dict("model", {"preparation": "membrane"}) for o in membrane.observables]
     return found
@@ -139,7 +140,7 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
         top = battery.study.rows[-1].label if battery.study else ""
         for placement, deact, des in battery.readings:
             notes.append(f"  {top} in {placement:8s} tau_deact {deact.value:.3g} ms   tau_des {des.value:.3g} ms")
-    membrane: Any = battery.membrane
+    membrane = battery.membrane
     if membrane is not None:
         notes.append(f"Binding: {membrane.verdict}. {membrane.reason}. What it would take: potentiate membrane")
         notes += [f"  {line}" for line in membrane.tension]
@@ -182,7 +183,7 @@ def _value(finding: Finding) -> str:
 
 
 def _membrane_json(battery: Battery) -> dict[str, Any] | None:
-    membrane: Any = battery.membrane
+    membrane = battery.membrane
     if membrane is None:
         return None
     return {

@@ -14,6 +14,7 @@ from ..library.modulator import Action, find_action
 from ..library.scheme import find_scheme
 from ..measures.observable import Observable
 from ..preparations import assays
+from ..preparations.membrane_question import BmaxVerdict, can_slow_dissociation_raise_bmax
 from ..preparations.patch import Patch, Rig
 from ..preparations.patch_study import PatchStudy, study_patch
 from ..protocols.fast_application import slow_application
@@ -37,8 +38,8 @@ class Battery:
         Worst first; calibration ones last.
     silent : tuple of (Finding, reason)
         Findings that no experiment can reproduce here.
-    membrane : object or None
-        The answer of the membrane preparation (a BmaxVerdict).
+    membrane : BmaxVerdict or None
+        The answer of the membrane preparation.
     density : tuple of Finding
         The findings that it answers.
     study : PatchStudy or None
@@ -55,7 +56,7 @@ class Battery:
     compound: str
     scored: tuple[tuple[Finding, Verdict], ...]
     silent: tuple[tuple[Finding, str], ...]
-    membrane: object | None
+    membrane: BmaxVerdict | None
     density: tuple[Finding, ...]
     study: PatchStudy | None
     readings: tuple[tuple[str, Observable, Observable], ...]
@@ -124,9 +125,7 @@ def run_battery(compound: Compound, progress: Callable[[str], None] = lambda tex
     )
 
 
-def _membrane() -> object:
-    from ..preparations.membrane_question import can_slow_dissociation_raise_bmax
-
+def _membrane() -> BmaxVerdict:
     # only the reference conditions, which the verdict rests on; what it would take elsewhere: `potentiate membrane`
     return can_slow_dissociation_raise_bmax(
         kon_scales=(0.3, 1.0, 3.0), washes_s=(0.0, 10.0), incubations_min=(math.inf,)
