@@ -222,3 +222,22 @@ def test_a_receptor_sets_conductance_levels():
     scheme = receptor.scheme()
     assert scheme.conductance_unit == "pS"
     assert sorted({g for g in scheme.conductance if g}) == pytest.approx(list(receptor.conductance_pS))
+
+
+def test_a_series_holds_what_the_bench_was_told():
+    """Voltage, channels and agonist concentration reach every protocol; none is capped or dropped in silence."""
+    from potentiate.preparations.patch_series import PROTOCOLS, run_series
+
+    for name in PROTOCOLS:
+        if name in ("standard", "bracket", "agonist-free", "agonist-series"):
+            continue
+        peak = {
+            voltage: run_series(name, Patch(GLUA1, channels=50, voltage_mV=voltage), None, []).rows[0][1]["peak"].value
+            for voltage in (-60.0, 30.0)
+        }
+        assert peak[30.0] / peak[-60.0] == pytest.approx(-0.5, rel=1e-6), name
+    slow = [
+        run_series("slow", Patch(GLUA1), None, [], agonist_uM=c).rows[0][1]["steady_state"].value
+        for c in (10.0, 5000.0)
+    ]
+    assert abs(slow[0]) != pytest.approx(abs(slow[1]), rel=0.05)

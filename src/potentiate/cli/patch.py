@@ -28,7 +28,7 @@ def patch(
     scheme: str | None = None,
     receptor: str | None = None,
     agonist: str = "glutamate",
-    agonist_conc: str = "10 mM",
+    agonist_conc: str | None = None,
     width: str = "1 ms",
     long: str = "500 ms",
     placement: str = "both",
@@ -68,7 +68,7 @@ def patch(
     agonist : str
         glutamate, or a compound with agonist parameters (ampa, kainate).
     agonist_conc : str
-        Agonist concentration.
+        Agonist concentration; default 10 mM, for a slow application 1 mM.
     width, long : str
         Widths of the brief and of the long pulse.
     placement : str
@@ -112,7 +112,8 @@ def patch(
         rows = [[i, scheme_document(i)[0].family, scheme_title(i)] for i in scheme_ids()]
         return finish(Result("patch", "schemes", {}, ["scheme", "family", "title"], rows), as_json=json, files=False)
     from ..evidence.experiment import with_agonist
-    from ..preparations.patch_series import run_series
+    from ..preparations.patch import UNITARY_PS, Patch
+    from ..preparations.patch_series import ASSUMED, run_series
     from ..preparations.patch_study import MEASURES, study_patch
 
     assumed: list[str] = []
@@ -139,21 +140,34 @@ def patch(
     if placed != "both":
         assumed.append(PLACEMENTS[placed])
     bench = resolve_rig(rig, exchange, filter, noise, series, leak, rundown, assumed)
+    strength = agonist_conc or ("1 mM" if protocol == "slow" else "10 mM")
+    taken = {"agonist": strength, "brief pulse": width, "long pulse": long, "holding": voltage, "channels": channels}
+    assumed.append("bench: " + ", ".join(f"{k} {v}" for k, v in taken.items()) + ", reversal 0 mV")
+    if base.conductance_unit == "relative":
+        assumed.append(f"largest conductance {UNITARY_PS:g} pS (the scheme gives relative ones; Spruston et al. 1995)")
     if protocol != "standard":
         found = run_series(
             protocol,
-            with_agonist(base, agonist),
+            Patch(
+                with_agonist(base, agonist),
+                channels,
+                parse(voltage, "voltage", where="--voltage"),
+                temperature_C=degrees,
+                pore=pore,
+                stochastic=stochastic,
+                rig=bench,
+            ),
             action,
             doses,
             variant=variant,
             placement=placed,
-            agonist_uM=parse_concentration(agonist_conc, where="--agonist-conc"),
+            agonist_uM=parse_concentration(strength, where="--agonist-conc"),
             frequency_Hz=1000.0 * positive(frequency, "frequency", "--frequency"),
             pulses=pulses,
             rise_ms=positive(rise, "time", "--rise"),
-            rig=bench,
             seed=seed,
         )
+        assumed += [ASSUMED[protocol]] if protocol in ASSUMED else []
         assumed += action.document.assumed if action is not None else []
         from .patch_series import series_result
 
@@ -164,7 +178,7 @@ def patch(
         doses,
         variant=variant,
         placement=placed,
-        agonist_uM=parse_concentration(agonist_conc, where="--agonist-conc"),
+        agonist_uM=parse_concentration(strength, where="--agonist-conc"),
         width_ms=positive(width, "time", "--width"),
         long_ms=positive(long, "time", "--long"),
         voltage_mV=parse(voltage, "voltage", where="--voltage"),
@@ -203,7 +217,7 @@ def patch(
         "compound": entity,
         "scheme": name,
         "agonist": agonist,
-        "agonist_conc": agonist_conc,
+        "agonist_conc": strength,
         "width": width,
         "long": long,
         "placement": placement,

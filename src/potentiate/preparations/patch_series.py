@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UnknownNameError, UsageError
 from ..exposure.bath import NO_DRUG, Bath, Placement
-from ..kinetics.scheme import Scheme
 from ..library.modulator import Action
 from ..measures.concentration import concentration_response
 from ..measures.observable import Observable
@@ -19,7 +18,15 @@ from ..protocols.protocol import Protocol
 from ..recordings.recording import Recording
 from ..units import show_concentration
 from . import assays
-from .patch import IDEAL, Patch, Rig
+from .patch import IDEAL, Patch
+
+#: What a protocol assumes without being told.
+ASSUMED = {
+    "synaptic": "cleft transient 1.1 mM, 1.2 ms (Clements et al. 1992)",
+    "bracket": "5 control, 8 drug, 8 wash sweeps; the bath reaches 90 % in two sweeps (assumed); 1 ms pulses",
+    "agonist-series": "16-point series from 1 uM to 100 mM, 50 ms pulses",
+    "agonist-free": "the drug is switched on for 100 ms",
+}
 
 #: Names of the protocols, and what they show.
 PROTOCOLS = {
@@ -53,19 +60,9 @@ class Series:
     curve: tuple[np.ndarray, list[np.ndarray]] | None = None
 
 
-def _patch_and_baths(
-    scheme: Scheme, action: Action | None, doses_uM: Sequence[float], variant: str | None, placement: Placement
-) -> tuple[Patch, list[tuple[str, Bath]]]:
-    patch = Patch(action.apply(scheme, variant) if action is not None else scheme)
-    baths = [("0", NO_DRUG)]
-    if action is not None:
-        baths += [(action.dose_label(c), Bath({action.compound: c}, placement)) for c in doses_uM if c > 0]
-    return patch, baths
-
-
 def run_series(
     name: str,
-    scheme: Scheme,
+    base: Patch,
     action: Action | None,
     doses_uM: Sequence[float],
     *,
@@ -75,25 +72,30 @@ def run_series(
     frequency_Hz: float = 100.0,
     pulses: int = 10,
     rise_ms: float = 20.0,
-    rig: Rig = IDEAL,
     seed: int | None = None,
 ) -> Series:
     """Run one of :data:`PROTOCOLS` (other than ``standard``) at every drug concentration.
+
+    Parameters
+    ----------
+    base : Patch
+        Without the drug; its voltage, channels, pore and rig hold for every row. Slow applications, agonist series and
+        the agonist-free control use expected currents on an ideal rig.
 
     Raises
     ------
     UnknownNameError
         No such protocol.
     """
-    from ..errors import UnknownNameError
-
-    patch, baths = _patch_and_baths(scheme, action, doses_uM, variant, placement)
-    real = dataclasses.replace(patch, rig=rig)
+    real = base if action is None else dataclasses.replace(base, scheme=action.apply(base.scheme, variant))
+    patch = dataclasses.replace(real, rig=IDEAL, stochastic=False)
+    baths = [("0", NO_DRUG)]
+    if action is not None:
+        baths += [(action.dose_label(c), Bath({action.compound: c}, placement)) for c in doses_uM if c > 0]
     if name == "train":
         return _train(real, baths, agonist_uM, frequency_Hz, pulses, seed)
     if name == "slow":
-        dose = min(agonist_uM, 1_000.0)
-        rows = [(label, assays.slow_current(patch, bath, None, dose, rise_ms)) for label, bath in baths]
+        rows = [(label, assays.slow_current(patch, bath, None, agonist_uM, rise_ms)) for label, bath in baths]
         return Series(tuple(rows))
     if name == "synaptic":
         protocol = synaptic_transient(ligand=patch.scheme.agonist)
