@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from potentiate.measures import measure_jump
+from potentiate.measures.quality import check_quality
 from potentiate.recordings import read
 
 
@@ -43,6 +44,14 @@ def test_exactly_four_sweeps_respond(jumps, expected):
             assert jump.tau_des.status == "no response"
             assert np.isnan(jump.tau_des.value)
             assert "pA" in jump.reason
+
+
+def test_quality_control_names_the_non_responders(recording, expected):
+    report = check_quality(recording, baseline_ms=(0.0, 450.0), response_ms=(500.0, 2600.0))
+    assert list(report.ok) == expected["responder_sweeps_0based"]
+    assert len(report.with_status("non-responder")) == 8
+    # the two small real currents are told with their size
+    assert "-10.9 pA against a limit of 20 pA" in report.sweeps[5].reason
 
 
 @pytest.mark.parametrize("sweep", [1, 3, 6, 9])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UsageError
+from ..recordings.sweeps import blank as blank  # for those who measure trains
 from .decay import decay
 from .observable import Observable, missing
 from .pairs import paired_pulse_ratio
@@ -101,30 +102,6 @@ def regular_run(times_ms: Array, *, jitter: float = 0.02, longest_ms: float = 10
         if stop - start + 1 > best.size:
             best = times_ms[start : stop + 1]
     return best
-
-
-def blank(
-    t_ms: ArrayLike, sweeps: ArrayLike, stimuli_ms: ArrayLike, span_ms: tuple[float, float] = (-0.2, 2.5)
-) -> Array:
-    """Return a copy with every artefact replaced by a straight line.
-
-    Parameters
-    ----------
-    t_ms : (time,) array
-    sweeps : (..., time) array
-    stimuli_ms : (pulse,) array
-    span_ms : (float, float)
-        Begin and end around each stimulus.
-    """
-    t, y = np.asarray(t_ms, dtype=float), np.array(sweeps, dtype=float)
-    for stimulus in np.asarray(stimuli_ms, dtype=float):
-        inside = np.flatnonzero((t > stimulus + span_ms[0]) & (t < stimulus + span_ms[1]))
-        if inside.size == 0:
-            continue
-        left, right = max(inside[0] - 1, 0), min(inside[-1] + 1, t.size - 1)
-        share = (t[inside] - t[left]) / (t[right] - t[left])
-        y[..., inside] = y[..., [left]] * (1 - share) + y[..., [right]] * share
-    return y
 
 
 def measure_train(
