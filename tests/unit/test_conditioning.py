@@ -124,6 +124,11 @@ def test_alignment_undoes_the_jitter(how):
     # whole samples: the values are those of the file
     assert set(np.round(moved.data[0, 2], 9)) <= set(np.round(r.data[0, 2], 9))
     assert moved.time_ms.size < T.size
+    whole = align(r, marks, edges="nan")
+    assert np.array_equal(whole.time_ms, T)
+    assert np.isnan(whole.sweeps).any(axis=1).sum() == (whole.sweep_metadata["shift_ms"] != 0).sum()
+    inner = np.isin(T, moved.time_ms)
+    assert np.array_equal(whole.data[..., inner], moved.data)
 
 
 def test_sweeps_without_a_response():

@@ -125,8 +125,9 @@ def align(
     *,
     to_ms: float | None = None,
     missing: Literal["stop", "drop", "keep"] = "stop",
+    edges: Literal["cut", "nan"] = "cut",
 ) -> Recording:
-    """Shift sweeps by whole samples so that their marks coincide, and cut what not all sweeps have.
+    """Shift sweeps by whole samples so that their marks coincide.
 
     Parameters
     ----------
@@ -138,6 +139,9 @@ def align(
         Common time of the marks; default their median.
     missing : {"stop", "drop", "keep"}
         What happens to sweeps without a mark: an error, left out, or left where they are.
+    edges : {"cut", "nan"}
+        Cut what not all sweeps have, or keep the time axis (its start is the start of the protocol, as fits want it)
+        and fill with NaN.
 
     Returns
     -------
@@ -150,8 +154,8 @@ def align(
     UsageError
         No mark at all, a sweep without one where ``missing="stop"``, uneven sampling, or nothing in common.
     """
-    if missing not in ("stop", "drop", "keep"):
-        raise UsageError(f"Unknown choice {missing!r}", do="use stop, drop or keep")
+    if missing not in ("stop", "drop", "keep") or edges not in ("cut", "nan"):
+        raise UsageError(f"Unknown choice {missing!r}, {edges!r}", do="use stop, drop or keep; cut or nan")
     dt = recording.interval_ms
     if not np.isfinite(dt):
         raise UsageError("Sweeps of uneven sampling cannot be shifted", do="align before binning")
@@ -177,11 +181,19 @@ def align(
         raise UsageError(
             "Nothing is left after the shift", why=f"shifts of {steps.min() * dt:g} to {steps.max() * dt:g} ms"
         )
-    data = np.stack([recording.data[:, k, first - step : last - step] for k, step in enumerate(steps)], axis=1)
+    if edges == "cut":
+        data = np.stack([recording.data[:, k, first - step : last - step] for k, step in enumerate(steps)], axis=1)
+        time = recording.time_ms[first:last]
+    else:
+        data, time = np.full_like(recording.data, np.nan), recording.time_ms
+        for k, step in enumerate(steps):
+            data[:, k, max(step, 0) : samples + min(step, 0)] = recording.data[
+                :, k, max(-step, 0) : samples - max(step, 0)
+            ]
     shift = np.where(np.isfinite(times), steps * dt, np.nan) if missing == "keep" else steps * dt
     metadata = {**recording.sweep_metadata, "number": numbers, "shift_ms": shift, "mark_ms": times}
     note = (
         f"aligned to the {marks.what} at {target:.4g} ms: shifts {np.nanmin(shift):.4g} to {np.nanmax(shift):.4g} ms"
         + (f"; {lost.size} sweeps without it {'dropped' if missing == 'drop' else 'not shifted'}" if lost.size else "")
     )
-    return noted(recording, note, data=data, time_ms=recording.time_ms[first:last], sweep_metadata=metadata)
+    return noted(recording, note, data=data, time_ms=time, sweep_metadata=metadata)
