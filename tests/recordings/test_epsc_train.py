@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from potentiate.measures import blank, find_stimuli, measure_train
+from potentiate.measures import blank, find_stimuli, find_voltage_step, measure_train, measure_voltage_step
 from potentiate.recordings import read
 
 
@@ -70,3 +70,34 @@ def test_auxiliary_channels_keep_their_unit(folder):
     recording = read(folder / "f1.abf")
     assert recording.units == {"CH1": "pA", "CH2": "pA", "IN 2": "mV", "IN 3": "mV"}
     assert recording.data.shape == (4, 10, 50000)
+
+
+def test_the_test_pulse_tells_access_and_membrane(recording):
+    """Step of -5 mV from 1664 ms, as the header commands it (-60 to -65 mV); no published values.
+
+    By hand on the mean: the current moves by -6.9 pA, so R_series + R_membrane = 0.73 GOhm.
+    """
+    t, sweeps = recording.time_ms, recording.sweeps
+    step = find_voltage_step(t, sweeps)
+    assert step == pytest.approx((1664.05, 2064.05), abs=0.1)
+    found = measure_voltage_step(t, sweeps, *step, -5.0)
+    assert found.series.value + found.membrane.value == pytest.approx(730, rel=0.03)
+    assert 50 < found.series.value < 75
+    assert 20 < found.capacitance.value < 40
+    single = [measure_voltage_step(t, sweep, *step, -5.0) for sweep in sweeps]
+    known = [one.series.value for one in single if one.series.known]
+    # noise of 4 pA on a transient of 40: one sweep says that it does not know
+    assert len(known) == 9
+    assert np.median(known) == pytest.approx(found.series.value, rel=0.15)
+    assert [one.series.status for one in single if not one.series.known] == ["not determined"]
+
+
+def test_latency_jitter_and_late_failures(train):
+    first = train.jitter[0]
+    assert first.ok
+    assert 0 < first.value < 1.0
+    assert first.notes[0] == "n = 10 responses"
+    # the first pulse never fails; late ones do
+    assert [o.value for o in train.failure_rates[:2]] == [0.0, 0.0]
+    assert train.failure_rates[3].value > 0
+    assert all(o.interval is not None for o in train.failure_rates)

@@ -131,6 +131,48 @@ CONVENTIONS: tuple[Convention, ...] = (
         "convention of this laboratory: an EC50 depends on which response it is half of",
     ),
     Convention(
+        "fEPSP slope", "measure_field", "fixed window", ("maximum", "20-80", "20-90", "10-90"),
+        "fixed window: line through the samples between two times after the stimulus, the same for all sweeps (20 to "
+        "80 % of the mean of all sweeps where none is given); maximum: steepest line of 1 ms before the peak; low-high "
+        "%: line between two parts of the peak of each sweep",
+        "low-high % is 'refused' when the peak is below 5 SD of the baseline; the others are then marked 'no response'",
+        "the three definitions of WinLTP: Anderson & Collingridge 2007, J Neurosci Methods 162:346",
+    ),
+    Convention(
+        "fEPSP level samples", "level_samples", "last crossing", ("nearest sample",),
+        "which samples bound a low-high % slope. last crossing: from the sample after the last one below low to the "
+        "last one below high; nearest sample: those whose absolute deviation from the start is nearest to the levels",
+        "with 'nearest sample' a wave of the other sign can be taken for the low level",
+        "nearest sample: found from the windows in the results of github leoreh/slutsky_fepsp (93 of 93 follow)",
+    ),
+    Convention(
+        "fibre volley", "find_volley", "shoulders", ("baseline", "preceding peak"),
+        "from the trough of the fast wave before the fEPSP to the line between its shoulders, to the baseline, or to "
+        "the peak before it",
+        "'not separable' where it merges with the artefact or the fEPSP; 'no response' below 5 SD of the baseline",
+        "convention of this laboratory",
+    ),
+    Convention(
+        "I-O slope", "input_output", "with intercept", ("through zero",),
+        "straight line of the response on the stimulus (or on the fibre volley) through all points, least squares; "
+        "the half-maximal stimulus is that of a Boltzmann function from 0",
+        "words determined / one-sided / not determined for the half-maximal stimulus",
+        "convention of this laboratory; Student's t interval of a regression slope",
+    ),
+    Convention(
+        "minute bins", "bin_time", "[k, k+1)", ("(k, k+1]",),
+        "consecutive sweeps are averaged per minute of time since the first; (k, k+1] puts the sweep at k+1 into bin "
+        "k, and t = 0 into the first",
+        "empty bins stay empty and are counted",
+        "(k, k+1]: R package patchclampplotteR",
+    ),
+    Convention(
+        "time course", "time_course", "last 10 min", ("last 5 min", "last 20 min", "window"),
+        "mean of the sweeps of the last minutes in % of the mean of the baseline (its last 20 min before induction)",
+        "'unstable baseline' where the baseline drifts by more than 5 % in 20 min and the drift is beyond its noise",
+        "convention of this laboratory; minutes after induction are read as in field recordings of LTP",
+    ),
+    Convention(
         "fold change", "fold_change", "drug over control", (),
         "ratio of an observable with and without drug",
         "'refused' where the control lies outside the native range of the receptor",

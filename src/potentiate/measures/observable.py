@@ -17,11 +17,16 @@ STATUSES = {
     "not resolved": "fewer samples than the definition needs",
     "not determined": "the data do not say",
     "one-sided": "the data bound it on one side only",
+    "not separable": "it merges with the artefact or with another response",
+    "unstable baseline": "the baseline drifted by more than the convention allows",
     "refused": "a guard of the convention forbids the number",
     "solver": "a fit or an integration failed",
 }
 
-Status = Literal["ok", "no response", "not steady", "not resolved", "not determined", "one-sided", "refused", "solver"]
+Status = Literal[
+    "ok", "no response", "not steady", "not resolved", "not determined", "one-sided", "not separable",
+    "unstable baseline", "refused", "solver",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ class Train:
     sweep_amplitudes_pA : (sweep, pulse) array
     failures : (sweep, pulse) array of bool
         Amplitude below 5 standard deviations of that sweep's baseline.
+    jitter : tuple of Observable
+        ``latency_jitter``: standard deviation of the latency of the sweeps that did not fail, ms, per pulse.
+    failure_rates : tuple of Observable
+        ``failure_rate`` with its Wilson 95 % interval, per pulse.
     """
 
     stimuli_ms: Array
@@ -46,6 +50,8 @@ class Train:
     ppr: Observable
     sweep_amplitudes_pA: Array
     failures: NDArray[np.bool_]
+    jitter: tuple[Observable, ...] = ()
+    failure_rates: tuple[Observable, ...] = ()
 
 
 def find_stimuli(
@@ -153,7 +159,7 @@ def measure_train(
     mean = y.mean(axis=0)
     quiet = (t >= stimuli[0] - 50) & (t <= stimuli[0] - 0.5)
     noise = y[:, quiet].std(axis=1) if quiet.sum() > 2 else np.zeros(y.shape[0])
-    found, taus, single = [], [], []
+    found, taus, single, delays = [], [], [], []
     for k, stimulus in enumerate(stimuli):
         end = search_ms[1] if k + 1 == stimuli.size else min(search_ms[1], stimuli[k + 1] - stimulus - 0.5)
         base = (stimulus + baseline_ms[0], stimulus + baseline_ms[1])
@@ -169,7 +175,9 @@ def measure_train(
             limit = min(limit, float(stimuli[k + 1]) - 0.5)
         fitted = decay(t, mean, at, convention="mono", pedestal=True, from_fraction=0.9, stop_ms=limit)
         taus.append(fitted.tau)
-        single.append([one(sweep).amplitude.value for sweep in y])
+        per_sweep = [one(sweep) for sweep in y]
+        single.append([each.amplitude.value for each in per_sweep])
+        delays.append([float(t[each.index]) - stimulus for each in per_sweep])
     amplitudes = tuple(at.amplitude for at in found)
     latencies = tuple(
         Observable("latency", at.time.value - s, "ms", convention="stimulus to peak") if at.amplitude.ok
@@ -188,8 +196,27 @@ def measure_train(
                          (f"n = {y.shape[0]} sweeps",))  # fmt: skip
     else:
         ppr = paired_pulse_ratio(table[:, 0], table[:, 1], convention=ppr_convention)
-    return Train(stimuli, amplitudes, ratios, latencies, tuple(taus), ppr, table,
-                 np.abs(table) < 5 * noise[:, None])  # fmt: skip
+    failures = np.abs(table) < 5 * noise[:, None]
+    jitter = tuple(_jitter(np.array(delay)[~failed]) for delay, failed in zip(delays, failures.T, strict=True))
+    rates = tuple(_failure_rate(failed) for failed in failures.T)
+    return Train(stimuli, amplitudes, ratios, latencies, tuple(taus), ppr, table, failures, jitter, rates)
+
+
+def _jitter(delays_ms: Array) -> Observable:
+    name = "SD of stimulus to peak"
+    if delays_ms.size < 3:
+        return missing("latency_jitter", "ms", "not determined", f"{delays_ms.size} responses; three are needed", name)
+    notes = (f"n = {delays_ms.size} responses", "noise at the peak is part of it")
+    return Observable("latency_jitter", float(delays_ms.std(ddof=1)), "ms", convention=name, notes=notes)
+
+
+def _failure_rate(failed: NDArray[np.bool_]) -> Observable:
+    """Return the part of the sweeps that failed, with the interval of Wilson 1927 (J Am Stat Assoc 22:209)."""
+    n, rate, z = failed.size, float(failed.mean()), 1.959964
+    centre, reach = rate + z**2 / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
+    scale = 1 + z**2 / n
+    interval = (max((centre - reach) / scale, 0.0), min((centre + reach) / scale, 1.0))
+    return Observable("failure_rate", rate, "", interval=interval, convention="below 5 SD", notes=(f"n = {n} sweeps",))
 
 
 def _ratio(amplitude: Observable, first: Observable) -> Observable:
