@@ -16,6 +16,9 @@ from .decay import decay as decay
 from .decay import decay_time as decay_time
 from .decay import desensitization as desensitization
 from .decay import weighted_tau as weighted_tau
+from .estimation import Effect as Effect
+from .estimation import Statistic as Statistic
+from .estimation import mean_difference as mean_difference
 from .field_potential import FieldPotential as FieldPotential
 from .field_potential import fixed_window as fixed_window
 from .field_potential import level_samples as level_samples
@@ -24,6 +27,9 @@ from .input_output import InputOutput as InputOutput
 from .input_output import input_output as input_output
 from .jump import Jump as Jump
 from .jump import measure_jump as measure_jump
+from .mixed_model import MixedModel as MixedModel
+from .mixed_model import mixed_model as mixed_model
+from .mixed_model import second_opinion as second_opinion
 from .noise import NoiseAnalysis as NoiseAnalysis
 from .noise import nonstationary_noise as nonstationary_noise
 from .noise import open_probability as open_probability
@@ -37,6 +43,13 @@ from .peak import peak as peak
 from .peak import rise as rise
 from .plateau import charge as charge
 from .plateau import steady_state_ratio as steady_state_ratio
+from .statistics import Comparison as Comparison
+from .statistics import compare as compare
+from .statistics import difference_test as difference_test
+from .statistics import holm as holm
+from .statistics import unit_of_n as unit_of_n
+from .table import Table as Table
+from .table import read_table as read_table
 from .time_course import Bins as Bins
 from .time_course import TimeCourse as TimeCourse
 from .time_course import bin_time as bin_time

@@ -178,6 +178,33 @@ CONVENTIONS: tuple[Convention, ...] = (
         "'refused' where the control lies outside the native range of the receptor",
         "convention of this laboratory",
     ),
+    Convention(
+        "unit of n", "unit_of_n", "coarsest level", (),
+        "animals where the table names animals, else slices, else cells, else rows",
+        "'refused' where several units come from one group of a coarser level (cells of one animal)",
+        "pseudoreplication: Hurlbert 1984, Ecol Monogr 54:187; Lazic 2010, BMC Neurosci 11:5",
+    ),
+    Convention(
+        "effect size", "mean_difference", "BCa", ("percentile", "t"),
+        "mean difference, or ratio of geometric means, with a 95 % interval by the bias-corrected accelerated "
+        "bootstrap; t: Student or Welch",
+        "no interval below n = 3; below n = 10 the t interval is noted beside the bootstrap",
+        "BCa: Efron 1987, JASA 82:171; estimation plots: Ho et al. 2019, Nat Methods 16:565",
+    ),
+    Convention(
+        "test of groups", "compare", "t", ("rank",),
+        "paired t or Welch's t; rank: Wilcoxon's signed ranks or Mann and Whitney's U; p adjusted after Holm over "
+        "the comparisons of one table",
+        "'refused' where cells would be counted as animals, or units of an unpaired test occur in both groups",
+        "Welch 1947, Biometrika 34:28; Holm 1979, Scand J Statist 6:65",
+    ),
+    Convention(
+        "mixed model", "mixed_model", "REML, Kenward-Roger", (),
+        "random intercepts of nested levels (animal / slice / cell); marginal means averaged equally over the other "
+        "factors, geometric where logarithms are fitted",
+        "'solver' where the search fails; no numbers where nothing was measured or the degrees of freedom do not exist",
+        "Patterson & Thompson 1971, Biometrika 58:545; Kenward & Roger 1997, Biometrics 53:983",
+    ),
 )  # fmt: skip
 
 

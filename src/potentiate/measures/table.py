@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 MOST_BYTES = 50_000_000
 MOST_ROWS = 200_000
 #: What counts as a missing cell, in lower case.
-BLANK = ("", "na", "n/a", "nan", "null", "-")
+BLANK = ("", "na", "n/a", "nan", "null")
 #: What a column of pure numbers may write as its unit.
 PURE = ("1", "ratio", "none", "-")
 
@@ -111,7 +111,7 @@ class Table:
                 raise DataError(
                     f"Text in a column of numbers: {cell[:40]!r}",
                     where=f"{self.where} line {line}, column {column.name!r}",
-                    why="'{}' is read as a number".format(column.name),
+                    why=f"{column.name!r} is read as a number",
                     do="use a decimal point, not a comma" if re.fullmatch(r"[-+]?\d+,\d+", cell)
                     else "leave the cell blank where nothing was measured",
                 )  # fmt: skip
@@ -309,7 +309,7 @@ def _columns(
             raise UnknownNameError(f"column of {where}", name, names, do=f"columns: {', '.join(names)}")
         k = names.index(name)
         if made[k].unit is not None and made[k].unit != _plain(unit):
-            raise DataError(f"{name!r} has the unit {made[k].unit!r}", where=where, why=f"and is said to be in {unit!r}")
+            raise DataError(f"{name!r} has the unit {made[k].unit!r}", where=where, why=f"it is said to be in {unit!r}")
         made[k] = Column(name, _plain(unit), made[k].cells, lines)
     table = Table(tuple(made), where)
     for column in made:

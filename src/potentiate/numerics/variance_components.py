@@ -1,8 +1,8 @@
 """Linear models whose errors come in nested groups: REML estimates, and degrees of freedom after Kenward and Roger.
 
 The covariance is ``V = residual * I + sum(variance_k * G_k)``, with ``G_k[i, j] = 1`` where rows i and j share a group
-of level k. A variance may end at its bound of zero; that is an answer, not a failure. Dense matrices: meant for tables
-of cells (up to a few thousand rows), not for samples of traces.
+of level k. A variance may end at its bound of zero; that is an answer, not a failure. Matrices are dense within the
+coarsest groups: meant for tables of cells, not for samples of traces.
 """
 
 from __future__ import annotations
@@ -79,20 +79,43 @@ class FTest:
     p: float
 
 
-def same_group(labels: Sequence[object]) -> Array:
-    """Return the (n, n) matrix that is 1 where two rows carry the same label.
+@dataclass(frozen=True)
+class _Block:
+    """Rows that share no group with other rows: V is block-diagonal, and every sum runs over blocks."""
 
-    Examples
-    --------
-    >>> same_group(["a", "b", "a"]).tolist()
-    [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
-    """
-    code = {label: k for k, label in enumerate(dict.fromkeys(labels))}
-    index = np.array([code[label] for label in labels])
-    return (index[:, None] == index[None, :]).astype(float)
+    y: Array
+    design: Array
+    parts: tuple[Array, ...]
 
 
-def fit_variances(y: Array, design: Array, groups: Sequence[Array]) -> VarianceFit:
+def _blocks(y: Array, design: Array, groups: Sequence[Sequence[object]]) -> list[_Block]:
+    """Split rows into sets that are connected by no group."""
+    n = y.size
+    parent = list(range(n))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    codes = []
+    for labels in groups:
+        first: dict[object, int] = {}
+        for i, label in enumerate(labels):
+            parent[root(i)] = root(first.setdefault(label, i))
+        number = {label: k for k, label in enumerate(first)}
+        codes.append(np.array([number[label] for label in labels]))
+    roots = np.array([root(i) for i in range(n)])
+    made = []
+    for one in np.unique(roots):
+        rows = np.flatnonzero(roots == one)
+        parts = tuple((code[rows][:, None] == code[rows][None, :]).astype(float) for code in codes)
+        made.append(_Block(y[rows], design[rows], (*parts, np.eye(rows.size))))
+    return made
+
+
+def fit_variances(y: Array, design: Array, groups: Sequence[Sequence[object]]) -> VarianceFit:
     """Fit by restricted maximum likelihood.
 
     Parameters
@@ -100,8 +123,8 @@ def fit_variances(y: Array, design: Array, groups: Sequence[Array]) -> VarianceF
     y : (n,) array
     design : (n, p) array
         Of full column rank, p < n.
-    groups : sequence of (n, n) arrays
-        One matrix per level (see :func:`same_group`); none gives ordinary least squares.
+    groups : sequence of (n,) sequences
+        One label per row for each level; none gives ordinary least squares.
 
     Returns
     -------
@@ -118,54 +141,82 @@ def fit_variances(y: Array, design: Array, groups: Sequence[Array]) -> VarianceF
     bounded by zero, from two starts. Restricted likelihood: Patterson & Thompson 1971, Biometrika 58:545. Covariance
     correction: Kenward & Roger 1997, Biometrics 53:983 (expected information; linear V, so no second derivatives).
     """
-    from scipy.optimize import minimize
-
     n, p = design.shape
     if p >= n or np.linalg.matrix_rank(design) < p:
         raise ValueError("the design has not full column rank or leaves no residual")
-    identity = np.eye(n)
-
-    def parts(relative: Array) -> tuple[float, Array, Array, float]:
-        """Twice the negative profiled log-likelihood, its gradient, H^-1 and the residual quadratic form."""
-        h = identity + sum((g * k for g, k in zip(groups, relative, strict=True)), np.zeros((n, n)))
-        root = np.linalg.cholesky(h)
-        half = np.linalg.solve(root, np.column_stack([identity, design]))
-        inverse = half[:, :n].T @ half[:, :n]
-        q, r = np.linalg.qr(half[:, n:])
-        across = half[:, :n].T @ q
-        projection = inverse - across @ across.T
-        py = projection @ y
-        rest = float(y @ py)
-        if not rest > 0:
-            return math.inf, np.zeros(len(groups)), inverse, rest
-        value = (
-            2 * np.log(np.diag(root)).sum() + 2 * np.log(np.abs(np.diag(r))).sum() + (n - p) * math.log(rest / (n - p))
-        )
-        slope = np.array([np.sum(projection * g) - (n - p) * float(py @ g @ py) / rest for g in groups])
-        return float(value), slope, inverse, rest
-
+    blocks = _blocks(y, design, groups)
     relative, reason = np.zeros(len(groups)), ""
     if groups:
+        from scipy.optimize import minimize
+
         runs = [
-            minimize(lambda x: parts(x)[:2], np.full(len(groups), start), jac=True, method="L-BFGS-B",
-                     bounds=[(0.0, 1e8)] * len(groups), options={"ftol": 1e-15, "gtol": 1e-7, "maxiter": 500})
+            minimize(lambda x: _criterion(x, blocks, n - p)[:2], np.full(len(groups), start), jac=True,
+                     method="L-BFGS-B", bounds=[(0.0, 1e8)] * len(groups),
+                     options={"ftol": 1e-15, "gtol": 1e-7, "maxiter": 500})
             for start in _STARTS
         ]  # fmt: skip
         relative = np.asarray(min(runs, key=lambda run: run.fun).x, dtype=float)
-        reason = _not_a_minimum(relative, parts(relative)[1])
-    value, _, inverse, rest = parts(relative)
+        reason = _not_a_minimum(relative, _criterion(relative, blocks, n - p)[1])
+    value, _, rest = _criterion(relative, blocks, n - p)
     if not math.isfinite(value):
         return _failed(p, len(groups), "the residual variance is zero: the fixed effects explain every value")
     residual = rest / (n - p)
-    weights, slopes, plain, adjusted = _kenward_roger(inverse / residual, design, [*groups, identity])
+    variances = relative * residual
+    weights, slopes, plain, adjusted, beta = _kenward_roger(blocks, np.append(variances, residual))
     if not np.isfinite(adjusted).all() or (np.diag(adjusted) <= 0).any():
         reason = reason or "the covariance of the fixed effects is not positive"
-    beta = plain @ design.T @ (inverse / residual) @ y
     log_likelihood = -0.5 * (value + (n - p) * (1 + math.log(2 * math.pi)))
     return VarianceFit(
-        beta, adjusted, plain, relative * residual, residual, log_likelihood, "failed" if reason else "ok", reason,
-        weights, slopes,
-    )  # fmt: skip
+        beta,
+        adjusted,
+        plain,
+        variances,
+        residual,
+        log_likelihood,
+        "failed" if reason else "ok",
+        reason,
+        weights,
+        slopes,
+    )
+
+
+def _inverse(block: _Block, variances: Array) -> tuple[Array, float]:
+    """Return V^-1 of a block, and the logarithm of its determinant."""
+    v = sum((part * k for part, k in zip(block.parts, variances, strict=True)), np.zeros_like(block.parts[0]))
+    half = np.linalg.inv(np.linalg.cholesky(v))
+    return half.T @ half, -2.0 * float(np.log(np.diag(half)).sum())
+
+
+def _criterion(relative: Array, blocks: Sequence[_Block], free: int) -> tuple[float, Array, float]:
+    """Return twice the negative log-likelihood with the residual profiled out, its gradient, and y' P y."""
+    p = blocks[0].design.shape[1]
+    inside, across, square, log_det = np.zeros((p, p)), np.zeros(p), 0.0, 0.0
+    kept = []
+    for block in blocks:
+        inverse, determinant = _inverse(block, np.append(relative, 1.0))
+        weighted = inverse @ block.design
+        inside += block.design.T @ weighted
+        across += weighted.T @ block.y
+        square += float(block.y @ inverse @ block.y)
+        log_det += determinant
+        kept.append((inverse, weighted))
+    phi = np.linalg.inv(inside)
+    beta = phi @ across
+    rest = 0.0
+    slope = np.zeros(relative.size)
+    quadratic = np.zeros(relative.size)
+    for block, (inverse, weighted) in zip(blocks, kept, strict=True):
+        left = block.y - block.design @ beta
+        turned = inverse @ left
+        rest += float(left @ turned)
+        for k in range(relative.size):
+            part = block.parts[k]
+            slope[k] += float(np.sum(inverse * part)) - float(np.sum(phi * (weighted.T @ part @ weighted)))
+            quadratic[k] += float(turned @ part @ turned)
+    if not rest > 1e-14 * square:
+        return math.inf, slope, rest
+    value = log_det + float(np.linalg.slogdet(inside)[1]) + free * math.log(rest / free)
+    return value, slope - free * quadratic / rest, rest
 
 
 def _not_a_minimum(x: Array, slope: Array) -> str:
@@ -186,33 +237,40 @@ def _failed(p: int, k: int, reason: str) -> VarianceFit:
     )  # fmt: skip
 
 
-def _kenward_roger(
-    precision: Array, design: Array, parts: Sequence[Array]
-) -> tuple[Array, tuple[Array, ...], Array, Array]:
-    """Return W, P_i, Phi and the adjusted Phi, in the symbols of Kenward & Roger (1997)."""
-    size = len(parts)
-    weighted = precision @ design
-    phi = np.linalg.inv(design.T @ weighted)
+def _kenward_roger(blocks: Sequence[_Block], variances: Array) -> tuple[Array, tuple[Array, ...], Array, Array, Array]:
+    """Return W, P_i, Phi and the adjusted Phi, in the symbols of Kenward & Roger (1997), and the fixed effects."""
+    size, p = variances.size, blocks[0].design.shape[1]
+    inside, across = np.zeros((p, p)), np.zeros(p)
+    slopes = np.zeros((size, p, p))
+    second = np.zeros((size, size, p, p))
+    information = np.zeros((size, size))
+    for block in blocks:
+        inverse, _ = _inverse(block, variances)
+        weighted = inverse @ block.design
+        inside += block.design.T @ weighted
+        across += weighted.T @ block.y
+        turned = [inverse @ part for part in block.parts]
+        seen = [part @ weighted for part in block.parts]
+        for i in range(size):
+            slopes[i] -= weighted.T @ seen[i]
+            for j in range(size):
+                second[i, j] += seen[i].T @ inverse @ seen[j]
+                information[i, j] += 0.5 * float(np.sum(turned[i] * turned[j].T))
+    phi = np.linalg.inv(inside)
     phi = (phi + phi.T) / 2
-    turned = [precision @ part for part in parts]
-    slopes = tuple(-(weighted.T @ part @ weighted) for part in parts)
-    second = [[weighted.T @ parts[i] @ turned[j] @ weighted for j in range(size)] for i in range(size)]
-    information = np.empty((size, size))
     for i in range(size):
         for j in range(size):
-            information[i, j] = 0.5 * (
-                np.sum(turned[i] * turned[j].T)
-                - 2 * np.sum(phi * second[i][j])
-                + np.sum((phi @ slopes[i]) * (slopes[j] @ phi))
-            )
+            information[i, j] += 0.5 * float(np.sum((phi @ slopes[i]) * (slopes[j] @ phi)))
+            information[i, j] -= float(np.sum(phi * second[i, j]))
     # levels that cannot be told apart make the information singular; the pseudo-inverse spreads over them
-    weights = np.linalg.pinv(information, hermitian=True)
-    middle = sum(
-        (weights[i, j] * (second[i][j] - slopes[i] @ phi @ slopes[j]) for i in range(size) for j in range(size)),
-        np.zeros_like(phi),
-    )
+    weights = np.asarray(np.linalg.pinv(information, hermitian=True), dtype=float)
+    middle = np.zeros((p, p))
+    for i in range(size):
+        for j in range(size):
+            middle += weights[i, j] * (second[i, j] - slopes[i] @ phi @ slopes[j])
     adjusted = phi + 2 * phi @ middle @ phi
-    return weights, slopes, phi, (adjusted + adjusted.T) / 2
+    adjusted = np.asarray((adjusted + adjusted.T) / 2, dtype=float)
+    return weights, tuple(slopes), np.asarray(phi, dtype=float), adjusted, phi @ across
 
 
 def f_test(fit: VarianceFit, contrasts: Array) -> FTest:
