@@ -67,8 +67,20 @@ class Statistic(Observable):
         >>> Statistic("difference", 1.0, "pA", n=(5, 1), unit_of_n="cell").counted
         'n = 5, 1 cells'
         """
-        more = "s" if sum(self.n) != 1 else ""
-        return f"n = {', '.join(map(str, self.n))} {self.unit_of_n}{more}"
+        return f"n = {', '.join(map(str, self.n))} {plural(self.unit_of_n, sum(self.n))}"
+
+
+def plural(unit: str, count: int) -> str:
+    """Return the name of a unit for a count.
+
+    Examples
+    --------
+    >>> plural("mouse", 2), plural("cell", 1), plural("patch", 3)
+    ('mice', 'cell', 'patches')
+    """
+    if count == 1:
+        return unit
+    return "mice" if unit.lower() == "mouse" else unit + ("es" if unit.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 @dataclass(frozen=True)
@@ -181,7 +193,9 @@ def _percentile(drawn: Array, samples: list[Array], estimate: float) -> tuple[fl
 def _bca(drawn: Array, samples: list[Array], estimate: float) -> tuple[float, float]:
     from scipy.special import ndtr, ndtri
 
-    below = (np.sum(drawn < estimate) + 0.5 * np.sum(drawn == estimate)) / drawn.size
+    # few values give few distinct means: those equal to the estimate are halved, and rounding must not decide
+    tie = np.abs(drawn - estimate) <= 1e-9 * drawn.std()
+    below = (np.sum((drawn < estimate) & ~tie) + 0.5 * np.sum(tie)) / drawn.size
     bias = float(ndtri(np.clip(below, 0.5 / drawn.size, 1 - 0.5 / drawn.size)))
     # empirical influence values of a mean are the deviations from it
     cubes = sum(float(np.sum((s - s.mean()) ** 3)) / s.size**3 for s in samples)

@@ -70,6 +70,8 @@ class MixedModel:
     status, reason
         ``solver`` where the search failed; every number that leaves the model then is NaN with this reason.
     notes : tuple of str
+    interaction : bool
+        Whether the fixed factors interact.
     """
 
     quantity: str
@@ -82,6 +84,7 @@ class MixedModel:
     status: Status
     reason: str | None
     notes: tuple[str, ...]
+    interaction: bool
     _y: Array = field(repr=False)
     _design: Array = field(repr=False)
     _grid: Array = field(repr=False)
@@ -189,8 +192,7 @@ class MixedModel:
     def _unseen(self, w: Array) -> str:
         seen = set(self._of_row)
         empty = [" ".join(cell) for k, cell in enumerate(self._cells) if w[k] != 0 and k not in seen]
-        additive = self._grid.shape[1] < len(self._cells) and len(seen) == len(self._cells)
-        return "" if not empty or additive else f"nothing was measured at {', '.join(empty)}"
+        return f"nothing was measured at {', '.join(empty)}" if empty and self.interaction else ""
 
     def f_tests(self) -> list[tuple[str, Statistic]]:
         """Return the tests of every factor and interaction, each averaged equally over the others (type III).
@@ -204,7 +206,7 @@ class MixedModel:
         found = []
         for size in range(1, len(names) + 1):
             for chosen in itertools.combinations(names, size):
-                if size > 1 and self._grid.shape[1] < len(self._cells):
+                if size > 1 and not self.interaction:
                     continue  # no interactions in the model
                 rows: Array = np.ones((1, 1))
                 for name in names:
@@ -339,7 +341,7 @@ def mixed_model(
     ok = fit.status == "ok"
     return MixedModel(
         table.column(value).name, unit, log, factors, tuple(random), fit, counts, "ok" if ok else "solver",
-        None if ok else fit.reason, tuple(notes), y, design, grid, cells, of_row, tuple(paths),
+        None if ok else fit.reason, tuple(notes), interaction, y, design, grid, cells, of_row, tuple(paths),
     )  # fmt: skip
 
 

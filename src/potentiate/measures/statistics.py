@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, UsageError
 from .conventions import chosen
-from .estimation import Effect, Statistic, mean_difference, welch
+from .estimation import Effect, Statistic, mean_difference, plural, welch
 from .observable import Status
 from .table import Table
 
@@ -60,7 +60,7 @@ class Sampling:
 
 
 def _many(count: int, unit: str) -> str:
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{count} {plural(unit, count)}"
 
 
 def unit_of_n(table: Table, unit: str | None = None, *, nested_in: str | None = None) -> Sampling:
@@ -119,8 +119,8 @@ def unit_of_n(table: Table, unit: str | None = None, *, nested_in: str | None = 
         elif len(pairs) > len(held):
             status = "refused"
             reason = (
-                f"{_many(n, unit)} from {_many(len(held), level)}: {unit}s of one {level} are not independent; "
-                f"count {level}s, or fit a mixed model"
+                f"{_many(n, unit)} from {_many(len(held), level)}: {plural(unit, 2)} of one {level} are not independent; "
+                f"count {plural(level, 2)}, or fit a mixed model"
             )
         if status == "refused":
             break
