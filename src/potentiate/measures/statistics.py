@@ -119,8 +119,8 @@ def unit_of_n(table: Table, unit: str | None = None, *, nested_in: str | None = 
         elif len(pairs) > len(held):
             status = "refused"
             reason = (
-                f"{_many(n, unit)} from {_many(len(held), level)}: {plural(unit, 2)} of one {level} are not independent; "
-                f"count {plural(level, 2)}, or fit a mixed model"
+                f"{_many(n, unit)} from {_many(len(held), level)}: {plural(unit, 2)} of one {level} are not "
+                f"independent; count {plural(level, 2)}, or fit a mixed model"
             )
         if status == "refused":
             break
