@@ -10,19 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from cyclopts import Parameter
 
-from ..errors import DataError, NumericalError, UnknownNameError, UsageError
+from ..errors import DataError, UnknownNameError, UsageError
+from .convert_recording import convert_recording
 from .output import Result, finish
 
 if TYPE_CHECKING:
     from ..library.modulator import Action
-    from ..recordings.recording import Recording
 
-#: endings of recordings that can be written
-WRITTEN = (".csv", ".tsv", ".nc")
-RECORDED = (*WRITTEN, ".txt", ".abf", ".axgr", ".axgd", ".axgx", ".wcp", ".nwb", ".dat", ".h5")
+#: endings of recordings that can be written, and of all that are read
+WRITTEN = (".abf", ".nwb", ".csv", ".tsv", ".nc")
+RECORDED = (*WRITTEN, ".txt", ".axgr", ".axgd", ".axgx", ".wcp", ".dat", ".ibw", ".bwav", ".pxp", ".h5", ".hdf5")
 
 
 def convert(
@@ -35,18 +34,21 @@ def convert(
     variant: str | None = None,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     unit: str | None = None,
+    channel: Annotated[tuple[str, ...], Parameter(name="--channel", negative="")] = (),
+    part: str | None = None,
+    check: Annotated[bool, Parameter(negative="")] = False,
     yes: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Write a scheme, with or without a compound, for NEURON or Myokit; or a recording as CSV, TSV or NetCDF.
+    """Write a scheme, with or without a compound, for NEURON or Myokit; or a recording as ABF1, NWB, CSV or NetCDF.
 
     Parameters
     ----------
     what
         A compound, a scheme, or the file of a recording.
     target
-        The file to write (recordings).
+        The file to write (recordings): .abf (ABF1), .nwb, .csv, .tsv or .nc.
     to
         Language of a scheme: nmodl (NEURON) or mmt (Myokit).
     scheme
@@ -56,7 +58,14 @@ def convert(
     output
         The file to write; default: the name of the scheme in this folder.
     unit
-        True unit of the only channel of a recording, where the file's is wrong or missing.
+        True unit of the only (or only chosen) channel of a recording, where the file's is wrong or missing.
+    channel
+        Channel of the recording to write, by number (from 0) or name; repeat for several; all otherwise.
+    part
+        Which part of a file that holds several experiments: pattern of NWB series or Igor waves, HEKA GROUP.SERIES.
+    check
+        Read the file back and compare: values, units, sweeps, time axis, label; say what the format cannot express.
+        Nothing is written, and the exit code is 3, where they differ.
     yes
         Accept a scale that no amplifier can have recorded.
     force
@@ -70,11 +79,17 @@ def convert(
     if Path(what).suffix.lower() in RECORDED or (target is not None and target.suffix.lower() in WRITTEN):
         if to or scheme or variant:
             raise UsageError("--to, --scheme and --variant are for schemes", why=f"{what} is a recording")
-        return finish(_recording(Path(what), target, unit, yes, force), as_json=json, files=False)
+        result = convert_recording(
+            Path(what), target, unit=unit, channels=channel, part=part, yes=yes, force=force, check=check
+        )
+        return finish(result, as_json=json, files=False)
     if to is None:
         raise UsageError("No format given", do="add --to nmodl (NEURON) or --to mmt (Myokit)")
-    if unit or yes:
-        raise UsageError("--unit and --yes are for recordings", why=f"{what} names no file of a recording")
+    if unit or yes or channel or part or check:
+        raise UsageError(
+            "--unit, --channel, --part, --check and --yes are for recordings",
+            why=f"{what} names no file of a recording",
+        )
     return finish(_scheme(what, to, scheme, variant, target, force), as_json=json, files=False)
 
 
@@ -159,64 +174,6 @@ def left_out(text: str) -> list[str]:
             break
         found.append(line[4:])
     return found
-
-
-def _recording(source: Path, target: Path | None, unit: str | None, yes: bool, force: bool) -> Result:
-    from ..recordings.delimited import write_csv
-    from ..recordings.read import read
-
-    if target is None:
-        raise UsageError("No file to write", do=f"for example: potentiate convert {source} {source.stem}.csv")
-    ending = target.suffix.lower()
-    if ending not in WRITTEN:
-        raise UsageError(f"Cannot write {target.name!r}", why=f"ending {ending!r}", do=f"use {', '.join(WRITTEN)}")
-    recording = read(source, unit=unit, yes=yes)
-    said: list[str] = []
-
-    def write(part: Path) -> None:
-        recording.save(part) if ending == ".nc" else write_csv(
-            recording, part, delimiter="\t" if ending == ".tsv" else ","
-        )
-        said.append(_compare(recording, read(part), target.name))
-
-    _replace(target, force, write)
-    rows = []
-    for number, channel in enumerate(recording.channels):
-        values = recording.data[number]
-        rows.append([number, channel.name, channel.file_unit or "-", channel.unit, float(np.nanmin(values)),
-                     float(np.nanmax(values))])  # fmt: skip
-    return Result(
-        "convert", source.stem, {"what": str(source), "to": ending[1:], "unit": unit},
-        ["channel", "name", "unit in file", "unit written", "lowest", "highest"], rows,
-        title=recording.describe(), notes=[f"Check: {said[0]}."], extra={"files": {"recording": str(target)}},
-    )  # fmt: skip
-
-
-def _compare(before: Recording, after: Recording, where: str) -> str:
-    """Return what a file that was just written holds when it is read back.
-
-    Raises
-    ------
-    NumericalError
-        Other values or units.
-    """
-    if before.units == after.units and np.array_equal(before.data, after.data, equal_nan=True):
-        return "values and units read back exactly"
-
-    def by_unit(recording: Recording) -> dict[str, np.ndarray]:
-        rows: dict[str, list[np.ndarray]] = {}
-        for channel, values in zip(recording.channels, recording.data, strict=True):
-            rows.setdefault(channel.unit, []).append(values.ravel())
-        return {unit: np.concatenate(parts) for unit, parts in rows.items()}
-
-    old, new = by_unit(before), by_unit(after)
-    if old.keys() != new.keys() or not all(np.array_equal(old[u], new[u], equal_nan=True) for u in old):
-        raise NumericalError(
-            "The file does not read back as it was", where=where, do="use NetCDF (.nc), and report this"
-        )
-    return (
-        "values and units read back exactly, but channels of one unit become sweeps of one channel: NetCDF keeps them"
-    )
 
 
 def _replace(path: Path, force: bool, write: Callable[[Path], object]) -> None:

@@ -5,9 +5,14 @@ The table is small on purpose: reading a file must not import pint.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from ..errors import RecordingError
+
+#: What a channel is to the experiment.
+Role = Literal["response", "stimulus", "exchange", "auxiliary"]
 
 #: unit found in files -> (unit inside, factor)
 UNITS: dict[str, tuple[str, float]] = {
@@ -41,11 +46,73 @@ class Channel:
         Unit of the data inside: pA or mV, or the file's own where the table does not know it.
     file_unit : str
         Unit as written in the file; empty where the file has none.
+    role : {"response", "stimulus", "exchange", "auxiliary"}
+        Response: what the cell did. Stimulus: the command to amplifier or electrode. Exchange: the piezo, valve or
+        open-tip trace of a solution exchange. Auxiliary: anything else that was recorded along.
     """
 
     name: str
     unit: str
     file_unit: str = ""
+    role: Role = "response"
+
+
+_EXCHANGE = re.compile(r"piezo|open.?tip|exchange|perfusion|valve|theta", re.IGNORECASE)
+_COMMAND = re.compile(r"(^|[^a-z])(v|i)?_?(cmd|command|stim(ulus)?|dac)([^a-z]|$)", re.IGNORECASE)
+
+
+def likely_role(name: str, unit: str) -> Role:
+    """Return the role that a name suggests; a channel that is neither current nor voltage is auxiliary.
+
+    Examples
+    --------
+    >>> likely_role("Piezo Com 10Vm", "mV"), likely_role("Cmd 0", "mV"), likely_role("Im", "pA")
+    ('exchange', 'stimulus', 'response')
+    """
+    if _EXCHANGE.search(name):
+        return "exchange"
+    if _COMMAND.search(name):
+        return "stimulus"
+    return "response" if unit in PLAUSIBLE else "auxiliary"
+
+
+def known_role(text: str) -> Role:
+    """Return the role of that name.
+
+    Raises
+    ------
+    ValueError
+        No such role.
+    """
+    if text not in get_args(Role):
+        raise ValueError(f"role {text!r}")
+    return text  # type: ignore[return-value]
+
+
+#: No membrane holds a volt: a channel in mV that never comes below is an input for something else.
+MEMBRANE_MV = 1000.0
+
+
+def is_auxiliary(unit: str, low: float, high: float) -> bool:
+    """Return whether a recorded range belongs to no cell, of a channel beside others.
+
+    Parameters
+    ----------
+    unit : str
+        Unit inside.
+    low, high : float
+        Range of the whole channel; NaN where nothing is finite.
+
+    Notes
+    -----
+    A channel that never changes by more than 1e-3 of its level, or that stays above a volt, is an open or occupied
+    input (``f1.abf`` of pyABF: two inputs at 3.1 to 3.4 V).
+    """
+    if low != low:  # NaN
+        return True
+    level = max(abs(low), abs(high))
+    constant = high - low <= 1e-3 * level
+    return constant or (unit == "mV" and min(abs(low), abs(high)) > MEMBRANE_MV and low * high > 0)
 
 
 def plain_unit(text: str) -> str:
@@ -57,7 +124,8 @@ def plain_unit(text: str) -> str:
     'uA'
     """
     text = text.strip().replace("µ", "u").replace("μ", "u")
-    long = {"sec": "s", "seconds": "s", "second": "s", "msec": "ms", "usec": "us", "dimensionless": ""}
+    long = {"sec": "s", "seconds": "s", "second": "s", "msec": "ms", "usec": "us", "dimensionless": "",
+            "amperes": "A", "ampere": "A", "amps": "A", "volts": "V", "volt": "V"}  # fmt: skip
     return long.get(text.lower(), text)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -12,10 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RecordingError
-from .channel import UNITS, Channel, inside, plain_unit
+from .assembly import oddities
+from .channel import UNITS, Channel, Role, inside, known_role, plain_unit
 from .recording import Array, Label, Recording
 
 _TITLE = re.compile(r"^\s*(?P<name>.*?)\s*[(\[]\s*(?P<unit>[^()\[\]]*?)\s*[)\]]\s*$")
+_CHANNELS = re.compile(r"^#\s*channels:\s*(\[.*\])\s*$")
 _LABEL = re.compile(r"^#\s*potentiate\b.*\blabel=(simulated|data)\b")
 
 
@@ -50,6 +54,7 @@ def read_delimited(path: Path, *, unit: str | None = None) -> Recording:
     lines = text.splitlines()
     said = next((m.group(1) for line in lines[:20] if (m := _LABEL.match(line))), "data")
     label: Label = "simulated" if said == "simulated" else "data"
+    layout = next((m.group(1) for line in lines[:20] if (m := _CHANNELS.match(line))), None)
     body = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     if not body:
         raise RecordingError("File is empty", where=where, do="first row: time (ms), I (pA)")
@@ -84,8 +89,16 @@ def read_delimited(path: Path, *, unit: str | None = None) -> Recording:
             why=f"{values[row, 0]:g} is followed by {values[row + 1, 0]:g}",
             do="give one time axis for all sweeps, one sweep per column",
         )
-    data, channels = _channels(columns[1:], values[:, 1:])
-    provenance = {"file": where, "reader": "potentiate csv"}
+    if layout is None:
+        data, channels = _channels(columns[1:], values[:, 1:])
+    else:
+        data, channels = _as_written(layout, columns[1:], values[:, 1:], where)
+    notes = [
+        note
+        for channel, rows in zip(channels, data, strict=True)
+        for note in oddities(channel.name, rows, *(_finite_range(rows, where)))
+    ]
+    provenance = {"file": where, "reader": "potentiate csv", "notes": notes}
     return Recording(time_ms, data, channels, {}, label, None, provenance)
 
 
@@ -102,6 +115,38 @@ def _channels(columns: Sequence[tuple[str, str]], values: Array) -> tuple[Array,
         channels = [Channel(columns[rows[0]][0], unit, columns[rows[0]][1]) for unit, rows in groups.items()]
         return np.stack([scaled[rows] for rows in groups.values()]), tuple(channels)
     return scaled[:, None], tuple(Channel(n, inside(u)[0], u) for n, u in columns)
+
+
+def _as_written(
+    layout: str, columns: Sequence[tuple[str, str]], values: Array, where: str
+) -> tuple[Array, tuple[Channel, ...]]:
+    """Group columns as the comment of :func:`write_csv` says: [[name, role], ...], sweeps of one channel in a row."""
+    try:
+        named: list[tuple[str, Role]] = [(str(name), known_role(str(role))) for name, role in json.loads(layout)]
+        sweeps = len(columns) // len(named)
+        groups = [columns[k * sweeps : (k + 1) * sweeps] for k in range(len(named))]
+        if sweeps * len(named) != len(columns) or any(len({unit for _, unit in group}) != 1 for group in groups):
+            raise ValueError(f"{len(named)} channels, {len(columns)} columns")
+    except (ValueError, TypeError, ZeroDivisionError, RecursionError) as error:
+        raise RecordingError(
+            "Columns disagree with the comment on channels",
+            where=where,
+            why=str(error)[:100],
+            do="delete the line that begins with '# channels:'",
+        ) from None
+    scaled = values.T * np.array([inside(unit)[1] for _, unit in columns])[:, None]
+    channels = tuple(
+        Channel(name, inside(group[0][1])[0], group[0][1], role)
+        for (name, role), group in zip(named, groups, strict=True)
+    )
+    return scaled.reshape(len(named), sweeps, -1), channels
+
+
+def _finite_range(values: Array, where: str) -> tuple[float, float]:
+    if np.isinf(values).any():
+        raise RecordingError("Infinite samples", where=where, do="write nan for a missing sample")
+    finite = values[~np.isnan(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
 
 
 def _is_number(cell: str) -> bool:
@@ -231,6 +276,7 @@ def write_csv(recording: Recording, path: str | Path, *, delimiter: str = ",") -
     try:
         with open(temporary, "w", encoding="utf-8", newline="\n") as out:
             out.write(f"# potentiate {__version__} label={recording.label}\n")
+            out.write(f"# channels: {json.dumps([[c.name, c.role] for c in recording.channels])}\n")
             out.write(delimiter.join(titles) + "\n")
             np.savetxt(out, table, fmt="%.17g", delimiter=delimiter)
         os.replace(temporary, path)

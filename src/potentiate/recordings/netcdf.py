@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RecordingError
-from .channel import Channel
+from .channel import Channel, known_role
 from .recording import Recording
 
 
@@ -55,9 +55,7 @@ def save(recording: Recording, path: str | Path) -> Path:
 def _write(recording: Recording, path: str) -> None:
     from scipy.io import netcdf_file
 
-    attributes = recording.attributes() | {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    }
+    attributes = recording.attributes() | {"created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     columns = {f"sweep_{name}": column for name, column in recording.plain_metadata().items()}
     with netcdf_file(path, "w", version=2) as file:
         for name, text in attributes.items():
@@ -82,7 +80,10 @@ def _write(recording: Recording, path: str) -> None:
             variable = file.createVariable(f"channel_{i}", "d", ("sweep", "time"))
             variable[:] = recording.data[i]
             # an empty attribute cannot be written by SciPy
-            for name, text in (("long_name", channel.name), ("units", channel.unit), ("file_units", channel.file_unit)):
+            for name, text in (
+                ("long_name", channel.name), ("units", channel.unit), ("file_units", channel.file_unit),
+                ("role", channel.role),
+            ):  # fmt: skip
                 setattr(variable, name, (text or " ").encode())
             if columns:
                 variable.coordinates = " ".join(columns).encode()
@@ -105,7 +106,11 @@ def load(path: str | Path) -> Recording:
         numbers = sorted(int(name.removeprefix("channel_")) for name in map(str, dataset.data_vars))
         variables = [dataset[f"channel_{number}"] for number in numbers]
         channels = [
-            Channel(*(str(v.attrs[key]).strip() for key in ("long_name", "units", "file_units"))) for v in variables
+            Channel(
+                *(str(v.attrs[key]).strip() for key in ("long_name", "units", "file_units")),
+                role=known_role(str(v.attrs.get("role", "response")).strip()),
+            )
+            for v in variables
         ]
         metadata = {
             str(name).removeprefix("sweep_"): coord.values

@@ -6,8 +6,10 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import RecordingError
-from .acquisition import Reader, Units, read_abf, read_neo
+from ..errors import RecordingError, UsageError
+from .abf import Reader, read_abf
+from .acquisition import read_neo
+from .assembly import Units
 from .delimited import read_delimited
 from .netcdf import load
 from .recording import Recording
@@ -21,11 +23,11 @@ _MAGIC = (
     (b"CDF\x01", "netcdf"),
     (b"CDF\x02", "netcdf"),
     (b"VER=", "winwcp"),
-    (b"\x89HDF", "HDF5 or NWB"),
+    (b"\x89HDF\r\n\x1a\n", "nwb"),
     (b"PK\x03\x04", "zip or Excel"),
     (b"MATLAB", "MATLAB"),
-    (b"DAT1", "HEKA"),
-    (b"DAT2", "HEKA"),
+    (b"DAT1", "heka"),
+    (b"DAT2", "heka"),
     (b"\x89PNG", "PNG picture"),
     (b"%PDF", "PDF"),
     (b"\x1f\x8b", "gzip"),
@@ -34,6 +36,7 @@ _MAGIC = (
 #: Extension -> format
 _EXTENSION = {
     ".abf": "abf", ".axgr": "axograph", ".axgd": "axograph", ".axgx": "axograph", ".wcp": "winwcp",
+    ".nwb": "nwb", ".dat": "heka", ".ibw": "igor wave", ".bwav": "igor wave", ".pxp": "igor experiment",
     ".nc": "netcdf", ".csv": "text", ".tsv": "text", ".txt": "text",
 }  # fmt: skip
 
@@ -47,10 +50,11 @@ def read(
     *,
     unit: Units = None,
     reader: Reader = "both",
+    part: str | None = None,
     yes: bool = False,
     max_bytes: int = MAX_BYTES,
 ) -> Recording:
-    """Read a recording: ABF1/2, AxoGraph, WinWCP, CSV/TSV with units, or NetCDF of this package.
+    """Read a recording: ABF1/2, AxoGraph, WinWCP, HEKA, Igor, NWB, CSV/TSV with units, NetCDF of this package.
 
     Parameters
     ----------
@@ -62,6 +66,9 @@ def read(
         text: the unit of the columns that state none.
     reader : {"both", "neo", "pyabf"}
         For ABF only. "both" compares the two.
+    part : str, optional
+        Which part of a file that holds several experiments: NWB, a pattern of series names; Igor, a pattern of wave
+        names; HEKA, GROUP.SERIES from 1. The error of such a file lists what there is.
     yes : bool
         Accept a scale that no amplifier can have recorded, or a file whose metadata end early.
     max_bytes : int
@@ -77,9 +84,9 @@ def read(
     ------
     RecordingError
         Missing, empty, too large, truncated or damaged file; content and name disagree; unit missing;
-        "Scale disagrees" between the two ABF readers; implausible scale.
+        "Scale disagrees" between the two ABF readers; implausible scale; several experiments and no `part`.
     UsageError
-        No such channel.
+        No such channel or part; an extra (``nwb``, ``igor``) is not installed.
     """
     path = Path(path)
     where = path.name
@@ -106,12 +113,26 @@ def read(
         )
     if isinstance(unit, str) and channel is not None and kind != "text":
         unit = {channel: unit}
+    if part is not None and kind not in ("nwb", "heka", "igor wave", "igor experiment"):
+        raise UsageError("There are no parts to choose", where=where, why=f"a file of kind {kind} is one recording")
     if kind == "abf":
         recording = read_abf(path, reader=reader, unit=unit, yes=yes)
     elif kind == "axograph":
         recording = read_neo(path, "AxographRawIO", unit=unit, yes=yes)
     elif kind == "winwcp":
         recording = read_neo(path, "WinWcpRawIO", unit=unit, yes=yes)
+    elif kind == "nwb":
+        from .nwb import read_nwb
+
+        recording = read_nwb(path, part=part, unit=unit, yes=yes)
+    elif kind == "heka":
+        from .heka import read_heka
+
+        recording = read_heka(path, part=part, unit=unit, yes=yes)
+    elif kind in ("igor wave", "igor experiment"):
+        from .igor import read_igor
+
+        recording = read_igor(path, packed=kind == "igor experiment", part=part, unit=unit, yes=yes)
     elif kind == "netcdf":
         recording = load(path)
     else:
@@ -129,14 +150,16 @@ def _format(head: bytes, path: Path) -> str:
     found = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
     readable = set(_EXTENSION.values())
     if found is None:
-        if named == "text" or (named is None and extension == ""):
+        if named in ("igor wave", "igor experiment"):  # no signature: the reader looks at the header
+            return named
+        if named == "text" or extension in ("", ".dat"):
             return "text"
         if named is None:
             raise RecordingError(
                 "Unknown format",
                 where=path.name,
                 why=f"extension {extension!r}, first bytes {head[:8]!r}",
-                do="give ABF, AxoGraph, WinWCP, CSV/TSV or NetCDF of potentiate",
+                do="give ABF, AxoGraph, WinWCP, HEKA, Igor, NWB, CSV/TSV or NetCDF of potentiate",
             )
         raise RecordingError(
             "Content and name disagree",

@@ -19,13 +19,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import RecordingError, UnknownNameError, UsageError
-from .channel import Channel
+from .channel import Channel, Role
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[np.float64]
 Label = Literal["simulated", "data"]
+
+
+def _kept(values: ArrayLike) -> Array:
+    """Return a float array that nobody else can change: a copy, unless it is frozen and owns its memory already."""
+    array = np.asarray(values)
+    frozen = array.dtype == np.float64 and not array.flags.writeable
+    while frozen and isinstance(array.base, np.ndarray):
+        array = array.base
+        frozen = not array.flags.writeable
+    if frozen and array.base is None:
+        return np.asarray(values)
+    return np.array(values, dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +71,7 @@ class Recording:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        time = np.array(self.time_ms, dtype=float)
-        data = np.array(self.data, dtype=float)
+        time, data = _kept(self.time_ms), _kept(self.data)
         if data.ndim != 3 or time.ndim != 1 or data.shape[2] != time.size:
             raise RecordingError(
                 "Shapes disagree",
@@ -138,6 +149,11 @@ class Recording:
         )
 
     @property
+    def roles(self) -> tuple[Role, ...]:
+        """Role of each channel."""
+        return tuple(channel.role for channel in self.channels)
+
+    @property
     def sweeps(self) -> Array:
         """The first channel, shape (sweep, time). Choose another with :meth:`channel`."""
         return self.data[0]
@@ -207,7 +223,8 @@ class Recording:
             finite = values[np.isfinite(values)]
             span = f"{finite.min():.6g} .. {finite.max():.6g}" if finite.size else "no finite value"
             was = f"   (file: {channel.file_unit})" if channel.file_unit not in ("", channel.unit) else ""
-            lines.append(f"  channel {number}  {channel.name!r}  {span} {channel.unit or '(no unit)'}{was}")
+            role = f"   {channel.role}" if channel.role != "response" else ""
+            lines.append(f"  channel {number}  {channel.name!r}  {span} {channel.unit or '(no unit)'}{was}{role}")
         lines += [f"  note: {note}" for note in self.provenance.get("notes", ())]
         return "\n".join(lines)
 
@@ -218,7 +235,10 @@ class Recording:
 
         variables: dict[str, Any] = {}
         for number, (channel, values) in enumerate(zip(self.channels, self.data, strict=True)):
-            attrs = {"units": channel.unit, "long_name": channel.name, "file_units": channel.file_unit}
+            attrs = {
+                "units": channel.unit, "long_name": channel.name, "file_units": channel.file_unit,
+                "role": channel.role,
+            }  # fmt: skip
             variables[f"channel_{number}"] = (("sweep", "time"), values, attrs)
         coords: dict[str, Any] = {
             "time": ("time", self.time_ms, {"units": "ms"}),
