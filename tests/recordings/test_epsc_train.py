@@ -68,8 +68,9 @@ def test_blanking_removes_the_artefact_and_nothing_else(recording, train):
 
 def test_auxiliary_channels_keep_their_unit(folder):
     recording = read(folder / "f1.abf")
-    assert recording.units == {"CH1": "pA", "CH2": "pA", "IN 2": "mV", "IN 3": "mV"}
-    assert recording.data.shape == (4, 10, 50000)
+    assert recording.units == {"CH1": "pA", "CH2": "pA", "IN 2": "mV", "IN 3": "mV", "OUT 0": "mV"}
+    assert recording.roles == ("response", "response", "auxiliary", "auxiliary", "stimulus")
+    assert recording.data.shape == (5, 10, 50000)
 
 
 def test_the_test_pulse_tells_access_and_membrane(recording):

@@ -31,6 +31,8 @@ NEEDED = {
     "pyabf": "the second opinion on ABF scales",
 }
 OPTIONAL = {
+    "pynwb": "NWB files (extra nwb)",
+    "igor2": "Igor waves and experiments (extra igor)",
     "myokit": "comparison with another simulator (tests only)",
     "neuron": "comparison with another simulator (tests only)",
     "libroadrunner": "comparison with another simulator (tests only)",

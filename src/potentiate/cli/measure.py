@@ -103,7 +103,7 @@ def _chosen(
     whole: Recording, channel: int | str | None, sweeps: str | None, assumed: list[str]
 ) -> tuple[Recording, list[int]]:
     """Return the recording of one current channel and of the chosen sweeps, and their numbers."""
-    units = [c.unit for c in whole.channels]
+    units = [c.unit if c.role == "response" else "" for c in whole.channels]
     names = ", ".join(f"{k} {c.name!r} ({c.unit})" for k, c in enumerate(whole.channels))
     if channel is None:
         if "pA" not in units:
