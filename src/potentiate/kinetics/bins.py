@@ -14,9 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import UsageError
+from ..numerics.low_pass import LowPass
 from ..numerics.matrix_exponential import squarings_for
 
 _EPS = 1e-9  # ms; times closer than this are the same time
+
+#: Time constants of a filter after which it has forgotten what was before, to exp(-40).
+RUN_IN = 40.0
 
 Bin = Sequence[tuple[int, float]]
 
@@ -53,10 +57,14 @@ class BinPlan:
         """How long each bin lasts, shape (sweeps, bins)."""
         return self.kind_ms[self.kind]
 
-    def squarings(self, exit_rates_per_ms: np.ndarray, *, filter_per_ms: float = 0.0) -> int:
-        """Return the squarings that the exponentials need, given each generator's largest exit rate."""
-        rates = np.asarray(exit_rates_per_ms)[self.part_generator] + filter_per_ms
-        return squarings_for(float(np.max(rates * self.part_ms, initial=0.0)), 1.0)
+    def squarings(self, exit_rates_per_ms: np.ndarray, low_pass: LowPass | None = None) -> int:
+        """Return the squarings that the exponentials need, given each generator's largest exit rate, and the filter."""
+        exits = np.asarray(exit_rates_per_ms)
+        weight = float(np.max(exits[self.part_generator] * self.part_ms, initial=0.0))
+        if low_pass is not None:
+            longest = max(float(self.part_ms.max()), RUN_IN / low_pass.slowest_per_ms)
+            weight = (float(exits.max()) + low_pass.largest_per_ms) * longest
+        return squarings_for(weight, 1.0)
 
 
 def plan_bins(sweeps: Sequence[Sequence[Bin]]) -> BinPlan:

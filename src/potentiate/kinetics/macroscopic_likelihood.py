@@ -19,7 +19,9 @@ import numpy as np
 from ..errors import UsageError
 from ..numerics.count_filter import filter_counts, log_density, pack
 from ..numerics.interval_average import interval_moments, sample_moments
+from ..numerics.low_pass import LowPass
 from .bins import BinPlan
+from .filtered_current import predict_filtered
 
 Reading = Literal["average", "sample"]
 
@@ -56,6 +58,8 @@ def predict_current(
     baseline_pA: Any = 0.0,
     reading: Reading = "average",
     open_noise: Any = None,
+    low_pass: LowPass | None = None,
+    input_noise_pA2_ms: Any = 0.0,
     xp: Any = np,
     squarings: int | None = None,
 ) -> tuple[Any, Any]:
@@ -80,12 +84,18 @@ def predict_current(
     reading : {"average", "sample"}
         Whether a reading is the mean over its bin or the value at the end of it.
     open_noise : array, shape (n,) or (generators, n), optional
-        White noise that an open channel adds: spectral density in pA^2 ms for averages, variance in pA^2 for samples.
+        White noise that an open channel adds: spectral density in pA^2 ms; for unfiltered samples variance in pA^2.
+    low_pass : LowPass, optional
+        The rig's filter between channels and readings (:mod:`potentiate.numerics.low_pass`). The conditions of the
+        first bin are taken to have held before it.
+    input_noise_pA2_ms : float
+        Spectral density (two-sided) of white noise that passes the filter together with the current; `noise_pA2` is
+        added after it. Noise of r pA rms behind the filter has ``r**2 / low_pass.noise_per_ms``.
     xp : module
         ``numpy``, or ``jax.numpy`` to be compiled and differentiated (all arrays but `current_pA`'s NaN).
     squarings : int, optional
-        Required under JAX: :meth:`BinPlan.squarings` with the largest rates that a fit may reach. Results are NaN
-        beyond.
+        Required under JAX: :meth:`BinPlan.squarings` with the largest rates that a fit may reach (and the filter).
+        Results are NaN beyond.
 
     Returns
     -------
@@ -98,6 +108,28 @@ def predict_current(
         Shapes do not fit, readings where the plan has no bin, averages over an empty bin.
     """
     _check(plan, current_pA, generators, reading)
+    shape, n = plan.kind.shape, generators.shape[-1]
+    start = xp.broadcast_to(xp.asarray(start), (shape[0], n))
+    mean = xp.broadcast_to(xp.asarray(n_channels), shape[:1])[:, None] * start
+    y = xp.asarray(current_pA) - baseline_pA
+    noise = xp.broadcast_to(xp.asarray(noise_pA2, dtype=float), shape)
+    if low_pass is not None:
+        prediction, variance = predict_filtered(
+            plan,
+            y,
+            generators,
+            currents_pA,
+            mean,
+            start,
+            noise,
+            low_pass,
+            input_noise_pA2_ms,
+            average=reading == "average",
+            open_noise=open_noise,
+            xp=xp,
+            squarings=squarings,
+        )
+        return prediction + baseline_pA, variance
     parts = (plan.part_generator, plan.part_ms, plan.kinds)
     if reading == "sample":
         moments = sample_moments(generators, currents_pA, *parts, variance=open_noise, xp=xp, squarings=squarings)
@@ -111,12 +143,7 @@ def predict_current(
         moments.second[..., 0, 0] * per_ms[:, None] ** 2,
         xp=xp,
     )
-    shape, n = plan.kind.shape, generators.shape[-1]
-    start = xp.broadcast_to(xp.asarray(start), (shape[0], n))
-    mean = xp.broadcast_to(xp.asarray(n_channels), shape[:1])[:, None] * start
     beyond = -mean[:, :, None] * start[:, None, :]
-    y = xp.asarray(current_pA) - baseline_pA
-    noise = xp.broadcast_to(xp.asarray(noise_pA2, dtype=float), shape)
 
     def one(kind: Any, y: Any, noise: Any, mean: Any, beyond: Any) -> tuple[Any, Any]:
         return filter_counts(table, kind, y, noise, mean, beyond, xp=xp)
@@ -145,6 +172,8 @@ def log_likelihood(
     baseline_pA: Any = 0.0,
     reading: Reading = "average",
     open_noise: Any = None,
+    low_pass: LowPass | None = None,
+    input_noise_pA2_ms: Any = 0.0,
     xp: Any = np,
     squarings: int | None = None,
 ) -> Any:
@@ -152,8 +181,8 @@ def log_likelihood(
 
     Parameters
     ----------
-    plan, current_pA, generators, currents_pA, start, n_channels, noise_pA2, baseline_pA, reading, open_noise, xp, \
-squarings
+    plan, current_pA, generators, currents_pA, start, n_channels, noise_pA2, baseline_pA, reading, open_noise, \
+low_pass, input_noise_pA2_ms, xp, squarings
         As for :func:`predict_current`.
 
     Returns
@@ -191,6 +220,8 @@ squarings
         baseline_pA=baseline_pA,
         reading=reading,
         open_noise=open_noise,
+        low_pass=low_pass,
+        input_noise_pA2_ms=input_noise_pA2_ms,
         xp=xp,
         squarings=squarings,
     )
