@@ -8,6 +8,7 @@ Plain NumPy, so that a cold command does not pay for ``scipy.optimize`` (0.7 s).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,9 +36,10 @@ class LeastSquares:
         Sum of squared residuals.
     jacobian : (n, p) array
         d residual / d parameter at `x`.
-    status : {"ok", "failed"}
+    status : {"ok", "failed", "stopped"}
+        "stopped" (only where a partial result was asked for): the best point before the limit on steps.
     reason : str
-        Why it failed; empty when ok.
+        Why it failed or stopped; empty when ok.
     iterations : int
         Accepted and rejected steps together.
     at_bound : (p,) array of bool
@@ -48,7 +50,7 @@ class LeastSquares:
     residuals: Array
     ssr: float
     jacobian: Array
-    status: Literal["ok", "failed"]
+    status: Literal["ok", "failed", "stopped"]
     reason: str
     iterations: int
     at_bound: NDArray[np.bool_]
@@ -60,6 +62,8 @@ class LeastSquares:
         if n <= p or not np.isfinite(self.jacobian).all():
             return np.full(p, np.inf)
         scale = np.linalg.norm(self.jacobian, axis=0)
+        if not scale.any():
+            return np.full(p, np.inf)
         safe = np.where(scale > 0, scale, 1.0)
         _, s, vt = np.linalg.svd(self.jacobian / safe, full_matrices=False)
         inverse = 1.0 / np.maximum(s, max(s[0], 1e-300) * 1e-12)
@@ -76,6 +80,14 @@ def _forward_jacobian(residual: Residual, x: Array, r0: Array, typical: Array) -
         moved[k] += step
         columns.append((residual(moved) - r0) / (moved[k] - x[k]))
     return np.stack(columns, axis=1)
+
+
+def _condensed(jac: Array, r: Array) -> tuple[Array, Array]:
+    """Return a Jacobian and residual of p + 1 rows with the same products: a step then does not depend on n."""
+    if not np.isfinite(jac).all() or jac.shape[0] <= jac.shape[1] + 1:
+        return jac, r
+    triangle: Array = np.linalg.qr(np.column_stack([jac, r]), mode="r")  # type: ignore[assignment]
+    return triangle[:, :-1], triangle[:, -1]
 
 
 def _failed(x: Array, n: int, reason: str, iterations: int) -> LeastSquares:
@@ -101,6 +113,9 @@ def levenberg_marquardt(
     bounds: tuple[Array, Array] | None = None,
     tolerance: float = 1e-10,
     max_iterations: int = 300,
+    scaling: Literal["marquardt", "typical"] = "marquardt",
+    enough: float = 0.0,
+    partial: bool = False,
 ) -> LeastSquares:
     """Minimise the sum of squares of ``residual(x)``.
 
@@ -122,6 +137,13 @@ def levenberg_marquardt(
         is orthogonal to the columns of the Jacobian to `tolerance`.
     max_iterations : int
         Limit on trial steps.
+    scaling : {"marquardt", "typical"}
+        What damping holds back: changes of the residual, or changes of the parameters in units of `typical`. The
+        latter follows curved valleys of sloppy models where all parameters are logarithms.
+    enough : float
+        Also converged when four accepted steps together lower the sum of squares by less than this.
+    partial : bool
+        Return the best point where the limit on steps is reached, with status "stopped", instead of NaN.
 
     Returns
     -------
@@ -142,35 +164,43 @@ def levenberg_marquardt(
     ssr, damping, growth = float(r @ r), 1e-3, 2.0
     jac = _forward_jacobian(residual, x, r, typical) if jacobian is None else jacobian(x)
     diagonal = np.linalg.norm(jac, axis=0)
+    small_jac, small_r = _condensed(jac, r)
+    falls: list[float] = []
 
-    def done(iterations: int) -> LeastSquares:
-        return LeastSquares(x, r, ssr, jac, "ok", "", iterations, (x <= lowest) | (x >= highest))
+    def done(iterations: int, reason: str = "") -> LeastSquares:
+        status = "stopped" if reason else "ok"
+        return LeastSquares(x, r, ssr, jac, status, reason, iterations, (x <= lowest) | (x >= highest))
 
     for iteration in range(1, max_iterations + 1):
         if not np.isfinite(jac).all():
             return _failed(x, r.size, "the Jacobian is not finite", iteration)
         diagonal = np.maximum(diagonal, np.linalg.norm(jac, axis=0))
-        scale = np.where(diagonal > 0, diagonal, 1.0)
-        gradient = jac.T @ r
+        if scaling == "typical":
+            scale = max(float(np.max(diagonal * typical)), 1e-300) / typical
+        else:
+            scale = np.where(diagonal > 0, diagonal, 1.0)
+        gradient = small_jac.T @ small_r
         free = ~(((x <= lowest) & (gradient > 0)) | ((x >= highest) & (gradient < 0)))
         norm = math.sqrt(ssr)
         if norm == 0 or np.all(np.abs(gradient[free]) <= tolerance * 1e-2 * scale[free] * norm):
             return done(iteration - 1)
-        augmented = np.vstack([jac[:, free], np.diag(math.sqrt(damping) * scale[free])])
+        augmented = np.vstack([small_jac[:, free], np.diag(math.sqrt(damping) * scale[free])])
         step = np.zeros(x.size)
-        step[free] = np.linalg.lstsq(augmented, np.concatenate([-r, np.zeros(int(free.sum()))]), rcond=None)[0]
+        step[free] = np.linalg.lstsq(augmented, np.concatenate([-small_r, np.zeros(int(free.sum()))]), rcond=None)[0]
         trial = np.clip(x + step, lowest, highest)
         step = trial - x
         small = np.all(np.abs(step) <= tolerance * (np.abs(x) + typical))
         with np.errstate(all="ignore"):
             r_trial = np.asarray(residual(trial), dtype=float)
         ssr_trial = float(r_trial @ r_trial) if np.isfinite(r_trial).all() else math.inf
-        predicted = ssr - float(np.sum((r + jac @ step) ** 2))
+        predicted = ssr - float(np.sum((small_r + small_jac @ step) ** 2))
         gain = (ssr - ssr_trial) / predicted if predicted > 0 else float(np.sign(ssr - ssr_trial))
         if gain > 0:
-            flat = ssr - ssr_trial <= tolerance**1.5 * ssr
+            falls.append(ssr - ssr_trial)
+            flat = ssr - ssr_trial <= tolerance**1.5 * ssr or (len(falls) > 3 and sum(falls[-4:]) < enough)
             x, r, ssr = trial, r_trial, ssr_trial
             jac = _forward_jacobian(residual, x, r, typical) if jacobian is None else jacobian(x)
+            small_jac, small_r = _condensed(jac, r)
             damping, growth = damping * max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3), 2.0
             if small or flat:
                 return done(iteration)
@@ -178,7 +208,8 @@ def levenberg_marquardt(
             if small or damping > 1e14:
                 return done(iteration)
             damping, growth = damping * growth, growth * 2
-    return _failed(x, r.size, f"no convergence in {max_iterations} steps", max_iterations)
+    reason = f"no convergence in {max_iterations} steps"
+    return done(max_iterations, reason) if partial else _failed(x, r.size, reason, max_iterations)
 
 
 def aicc(ssr: float, n: int, n_parameters: int) -> float:
@@ -241,6 +272,8 @@ def profile_interval(
     level: float = 0.95,
     sigma_known: bool = False,
     typical: Array | None = None,
+    jacobian: Residual | None = None,
+    scaling: Literal["marquardt", "typical"] = "marquardt",
 ) -> ProfileInterval:
     """Profile-likelihood interval of parameter `index`: move it, refit the others, watch the sum of squares.
 
@@ -257,6 +290,8 @@ def profile_interval(
     sigma_known : bool
         True when residuals are already divided by their standard deviation.
     typical : (p,) array, optional
+    jacobian : callable, optional
+    scaling : {"marquardt", "typical"}
         As in :func:`levenberg_marquardt`.
 
     Returns
@@ -287,15 +322,42 @@ def profile_interval(
     else:
         limit = best.ssr / dof * float(stdtrit(dof, 0.5 + level / 2)) ** 2
     typical = np.ones(p) if typical is None else np.asarray(typical, dtype=float)
-    ends = [_profile_end(residual, best, index, side, bounds, limit, typical) for side in (-1, 1)]
+    refit = functools.partial(
+        _refit, residual, jacobian=jacobian, index=index, bounds=bounds, typical=typical, scaling=scaling,
+        enough=1e-3 * limit,
+    )  # fmt: skip
+    ends = [_profile_end(residual, refit, best, index, side, bounds, limit, typical) for side in (-1, 1)]
     open_sides = [name for name, end in zip(("below", "above"), ends, strict=True) if math.isinf(end)]
     word: Word = ("determined", "one-sided", "not determined")[len(open_sides)]  # type: ignore[assignment]
     reason = f"not bounded {' or '.join(open_sides)}" if open_sides else ""
     return ProfileInterval(estimate, ends[0], ends[1], word, reason, level)
 
 
+def _refit(
+    residual: Residual, value: float, start: Array, *, jacobian: Residual | None, index: int,
+    bounds: tuple[Array, Array], typical: Array, scaling: Literal["marquardt", "typical"], enough: float,
+) -> LeastSquares:  # fmt: skip
+    """Fit all parameters but one, which is held at `value`."""
+
+    def others_jacobian(y: Array) -> Array:
+        assert jacobian is not None
+        return np.delete(jacobian(np.insert(y, index, value)), index, 1)
+
+    return levenberg_marquardt(
+        lambda y: residual(np.insert(y, index, value)),
+        start,
+        jacobian=None if jacobian is None else others_jacobian,
+        typical=np.delete(typical, index),
+        bounds=(np.delete(bounds[0], index), np.delete(bounds[1], index)),
+        tolerance=1e-7,
+        scaling=scaling,
+        enough=enough,
+    )
+
+
 def _profile_end(
     residual: Residual,
+    refit: Callable[[float, Array], LeastSquares],
     best: LeastSquares,
     index: int,
     side: int,
@@ -306,20 +368,12 @@ def _profile_end(
     """Return where the profile crosses `limit` on one side, or +-inf."""
     centre = float(best.x[index])
     others = np.delete(best.x, index)
-    others_typical = np.delete(typical, index)
-    others_bounds = (np.delete(bounds[0], index), np.delete(bounds[1], index))
 
     def rise(value: float, start: Array) -> tuple[float, Array, bool]:
         if others.size == 0:
             r = residual(np.array([value]))
             return float(r @ r) - best.ssr, start, False
-        free = levenberg_marquardt(
-            lambda y: residual(np.insert(y, index, value)),
-            start,
-            typical=others_typical,
-            bounds=others_bounds,
-            tolerance=1e-7,
-        )
+        free = refit(value, start)
         if free.status != "ok":
             r = residual(np.insert(start, index, value))
             return float(r @ r) - best.ssr, start, False

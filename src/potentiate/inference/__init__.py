@@ -1,0 +1,1 @@
+"""What recordings say about mechanisms: fits, intervals, comparisons, the next experiment."""
