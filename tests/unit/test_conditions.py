@@ -61,11 +61,6 @@ def test_units_may_stand_in_titles_or_cells(folder):
 
 
 def test_a_folder_is_read_through_its_table_and_says_what_it_assumed(folder):
-    table(
-        folder, "a.nc,5", "b.nc,5", header="file,on_ms,agonist_uM,pulse_ms".replace(",agonist_uM,pulse_ms", "")
-    ).rename(folder / "conditions.csv")
-    with pytest.raises(DataError, match="No agonist|A response without an agonist"):
-        read_conditions(folder)
     table(folder, "a.nc,5,10000,1", "b.nc,5,10000,1", header="file,on_ms,agonist_uM,pulse_ms").rename(
         folder / "conditions.csv"
     )

@@ -85,8 +85,9 @@ def read_conditions(path: str | Path) -> list[Experiment]:
         Columns: ``file, cell, animal, drug, concentration_uM, placement, agonist, agonist_uM, pulse_ms, on_ms``;
         where needed ``channel``, ``part`` (of a file that holds several experiments), ``sweeps`` ("0:9,12", both ends
         included), ``interval_ms`` (a second pulse of the same width, counted from the end of the first),
-        ``voltage_mV, reversal_mV, exchange_ms`` (10-90 %), ``filter_kHz, temperature_C, use_from_ms, use_to_ms``. Units may stand in the title, ``agonist (mM)``, or in the cells,
-        "10 mM". Files are named relative to the table.
+        ``voltage_mV, reversal_mV, exchange_ms`` (10-90 %), ``filter_kHz, temperature_C, use_from_ms, use_to_ms``.
+        Units may stand in the title, ``agonist (mM)``, or in the cells, "10 mM". Files are named relative to the
+        table.
 
     Returns
     -------
