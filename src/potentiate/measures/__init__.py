@@ -19,6 +19,11 @@ from .decay import weighted_tau as weighted_tau
 from .estimation import Effect as Effect
 from .estimation import Statistic as Statistic
 from .estimation import mean_difference as mean_difference
+from .event_average import average_event as average_event
+from .event_sensitivity import compare_events as compare_events
+from .event_sensitivity import detection_sensitivity as detection_sensitivity
+from .events import Events as Events
+from .events import detect_events as detect_events
 from .field_potential import FieldPotential as FieldPotential
 from .field_potential import fixed_window as fixed_window
 from .field_potential import level_samples as level_samples
@@ -43,6 +48,8 @@ from .peak import peak as peak
 from .peak import rise as rise
 from .plateau import charge as charge
 from .plateau import steady_state_ratio as steady_state_ratio
+from .quality import QualityLimits as QualityLimits
+from .quality import check_quality as check_quality
 from .statistics import Comparison as Comparison
 from .statistics import compare as compare
 from .statistics import difference_test as difference_test

@@ -129,7 +129,7 @@ def fit_exponentials(
 
     def jacobian(log_taus: Array) -> Array:
         basis, q, c, _ = _project(x, target, log_taus, free_offset)
-        slopes = basis[:, :n] * (x[:, None] / np.exp(log_taus)) * c[:n]
+        slopes = basis[:, :n] * (x[:, None] / np.exp(np.clip(log_taus, -300, 300))) * c[:n]
         return -(slopes - q @ (q.T @ slopes))
 
     found = levenberg_marquardt(residual, start, jacobian=jacobian)
