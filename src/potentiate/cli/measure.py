@@ -1,59 +1,79 @@
-"""`potentiate measure`: what one recording shows, sweep by sweep."""
+"""`potentiate measure`: what recordings show, sweep by sweep, pulse by pulse, minute by minute."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 from cyclopts import Parameter
 
 from ..errors import UsageError
-from ..measures.jump import MINIMUM_PA, Jump, measure_jump
-from ..measures.observable import Observable
-from ..measures.train import Train, blank, find_stimuli, measure_train, regular_run
+from ..measures.train import find_stimuli, regular_run
+from ..measures.voltage_step import find_voltage_step
 from ..recordings.read import read
-from ..units import parse
+from .measure_asked import Asked, parse_asked
+from .measure_found import Found, choose_channel, response_units, sweep_range
 from .output import Result, finish
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ..recordings.recording import Recording
 
 #: So many evenly spaced artefacts are taken for a train where nobody says what the file is.
 FEWEST_STIMULI = 3
 
+Kind = Literal["auto", "application", "train", "pairs", "field", "timecourse", "nsfa"]
+
 
 def measure(
     file: Path,
     /,
-    *,
-    as_: Annotated[Literal["auto", "application", "train"], Parameter(name="--as")] = "auto",
+    *more: Path,
+    as_: Annotated[Kind, Parameter(name="--as")] = "auto",
     channel: str | None = None,
     sweeps: str | None = None,
     on: str | None = None,
     off: str | None = None,
     stimuli: str | None = None,
-    minimum: str = f"{MINIMUM_PA:g} pA",
+    minimum: str | None = None,
+    step: str | None = None,
+    slope: str | None = None,
+    window: str | None = None,
+    search: str | None = None,
+    volley: str | None = None,
+    polarity: Literal["negative", "positive", "auto"] | None = None,
+    intensities: str | None = None,
+    baseline: str | None = None,
+    induction: str | None = None,
+    drug: str | None = None,
+    last: Literal[5, 10, 20] | None = None,
+    result: str | None = None,
+    bins: str | None = None,
+    control: str | None = None,
+    follow: Literal["slope", "amplitude"] | None = None,
+    interval: str | None = None,
+    column: str | None = None,
+    by: str | None = None,
+    convention: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     unit: str | None = None,
     reader: Literal["both", "neo", "pyabf"] = "both",
     yes: Annotated[bool, Parameter(negative="")] = False,
     out: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Measure a recording: agonist applications sweep by sweep, or a train of evoked currents.
+    """Measure recordings: applications, trains, paired pulses, field potentials, time courses, fluctuations.
 
     Parameters
     ----------
     file
-        ABF, AxoGraph, WinWCP, CSV or TSV with units in the header, or NetCDF of this program.
+        ABF, AxoGraph, WinWCP, CSV or TSV with units in the header, NetCDF of this program; for time courses also a
+        table: time (min), value (unit).
+    more
+        Further files, measured alike: one row each.
     as_
-        What the sweeps hold; auto takes three or more evenly spaced stimulus artefacts for a train.
+        What the sweeps hold. auto: three or more evenly spaced stimulus artefacts are a train, two are paired pulses,
+        an artefact on a voltage channel is a field potential, a table over minutes is a time course.
     channel
-        Number (from 0) or name; default: the first channel in pA.
+        Number (from 0) or name; default: the first channel in pA (in mV for field potentials).
     sweeps
         Sweeps to use, numbered from 0, e.g. 1,3-5.
     on
@@ -61,9 +81,48 @@ def measure(
     off
         End of the agonist, e.g. "2500 ms".
     stimuli
-        Times of the stimuli of a train, e.g. "164 ms, 184 ms"; detected otherwise.
+        Times of the stimuli, e.g. "164 ms, 184 ms"; detected otherwise.
     minimum
-        Smallest current that counts as a response to an application.
+        Smallest current that counts as a response to an application; default 20 pA.
+    step
+        Height of a test pulse, e.g. --step="-5 mV": series resistance, membrane resistance, capacitance.
+    slope
+        Definition of the fEPSP slope: fixed, max, 20-80, 20-90 or 10-90.
+    window
+        Of the fixed slope, after the stimulus, e.g. "5 ms, 8 ms"; of the decay for nsfa.
+    search
+        Where the fEPSP peaks, after the stimulus, e.g. "3 ms, 15 ms".
+    volley
+        Where the fibre volley is, after the stimulus, e.g. "1 ms, 2.5 ms".
+    polarity
+        Of the fEPSP; default negative.
+    intensities
+        Stimulus of every sweep, for an input-output curve: "20x6, 40x6, 60x6 uA".
+    baseline
+        Of an application ("0 ms, 100 ms"), before the stimulus (--baseline="-20 ms, -1 ms"), of a time course
+        ("0 min, 20 min").
+    induction
+        When plasticity was induced, e.g. "20 min": the 20 min before are the baseline.
+    drug
+        When the drug was there, e.g. "5 min, 25 min".
+    last
+        The result is the mean of so many last minutes; default 10.
+    result
+        The result is the mean of these minutes, e.g. "50 min, 60 min".
+    bins
+        Whose border sweep a minute holds: left, [k, k+1), or right, (k, k+1].
+    control
+        Control pathway: even or odd sweeps, or the column of a table.
+    follow
+        What is followed over time on a voltage channel: slope or amplitude.
+    interval
+        Time between sweeps, where the file does not say, e.g. "20 s".
+    column
+        Column of a table that is followed.
+    by
+        Column of a table that tells cells apart.
+    convention
+        Any other definition, as quantity=name, e.g. "PPR=mean of ratios"; see potentiate conventions.
     unit
         True unit of the channel where the file's is wrong or missing, e.g. pA.
     reader
@@ -75,191 +134,160 @@ def measure(
     json
         Print one JSON object.
     """
-    asked = _number_or_name(channel)
-    whole = read(file, asked if unit else None, unit=unit, reader=reader, yes=yes)
-    told = {name: parse(text, "time", where=f"--{name}") for name, text in (("on", on), ("off", off)) if text}
-    given = [parse(part, "time", where="--stimuli") for part in stimuli.split(",")] if stimuli else None
-    if "on" in told and "off" in told and told["off"] <= told["on"]:
-        raise UsageError(f"The agonist ends at {off!r} before it begins at {on!r}", do="give --on before --off")
-    if told and (given or as_ == "train"):
-        raise UsageError("--on and --off belong to an application, not to a train", do="leave out --as train")
+    asked = parse_asked({
+        "on": on, "off": off, "stimuli": stimuli, "minimum": minimum, "step": step, "slope": slope, "window": window,
+        "search": search, "volley": volley, "polarity": polarity, "intensities": intensities, "baseline": baseline,
+        "induction": induction, "drug": drug, "last": last, "result": result, "bins": bins, "control": control,
+        "follow": follow, "interval": interval, "column": column, "by": by, "convention": convention,
+    })  # fmt: skip
+    opening = {"channel": _number_or_name(channel), "sweeps": sweeps, "unit": unit, "reader": reader, "yes": yes}
+    files = [file, *more]
+    repeated = next((path for k, path in enumerate(files) if path in files[:k]), None)
+    if repeated is not None:
+        raise UsageError(f"{repeated} is given twice", do="give every file once")
     assumed: list[str] = []
-    one, index = _chosen(whole, asked if not unit else 0, sweeps, assumed)
-    kind = _kind(one, as_, bool(told), given, assumed)
-    inputs = {
-        "file": str(file), "sha256": whole.provenance.get("sha256"), "as": kind, "channel": one.channels[0].name,
-        "sweeps": index, "on_ms": told.get("on"), "off_ms": told.get("off"), "stimuli_ms": given,
-        "minimum_pA": _current(minimum), "unit": unit, "reader": reader,
+    found: list[tuple[str, Found]] = []
+    inputs: list[dict[str, Any]] = []
+    title, kind = "", as_
+    for path in files:
+        mine: list[str] = []
+        parts, about, title, kind = _measure_one(path, kind, asked, opening, mine)
+        found += parts
+        inputs.append(about)
+        prefix = f"{path.name}: " if more else ""
+        assumed += [text for line in mine if (text := prefix + line) not in assumed]
+    head = inputs[0] if not more else {
+        "files": [about["file"] for about in inputs], "sha256": [about["sha256"] for about in inputs],
+        **{key: value for key, value in inputs[0].items() if key not in ("file", "sha256")},
+        "sweeps": [about.get("sweeps") for about in inputs],
     }  # fmt: skip
-    result = Result("measure", file.stem, inputs, [], [], assumed=assumed, title=whole.describe())
-    if kind == "train":
-        _train(result, one, index, given)
-    else:
-        _application(result, one, index, told)
-    return finish(result, as_json=json, out=out)
+    done = Result(
+        "measure", file.stem, head, [], [], assumed=assumed, title=title if not more else f"{len(files)} files"
+    )
+    _one(done, found[0][1]) if len(found) == 1 else _several(done, found, str(kind), asked)
+    return finish(done, as_json=json, out=out)
 
 
-def _chosen(
-    whole: Recording, channel: int | str | None, sweeps: str | None, assumed: list[str]
-) -> tuple[Recording, list[int]]:
-    """Return the recording of one current channel and of the chosen sweeps, and their numbers."""
-    units = [c.unit if c.role == "response" else "" for c in whole.channels]
-    names = ", ".join(f"{k} {c.name!r} ({c.unit})" for k, c in enumerate(whole.channels))
-    if channel is None:
-        if "pA" not in units:
-            raise UsageError("No channel is a current", why=f"channels: {names}", do="if one is, give --unit pA")
-        channel = units.index("pA")
-        if len(units) > 1:
-            assumed.append(f"channel {channel} {whole.channels[channel].name!r} is meant; channels: {names}")
-    one = whole.channel(channel)
-    if one.unit != "pA":
-        what = f"Channel {one.channels[0].name!r} is in {one.unit or 'no unit'}"
-        raise UsageError(what, why="currents are measured", do=f"choose a --channel in pA ({names}), or give --unit pA")
-    index = list(range(whole.data.shape[1])) if sweeps is None else _range(sweeps)
-    return one.select(index), index
+def _measure_one(
+    path: Path, kind: Kind, asked: Asked, opening: dict[str, Any], assumed: list[str]
+) -> tuple[list[tuple[str, Found]], dict[str, Any], str, Kind]:
+    """Measure one file: its parts by name, its inputs, its header echo, what it was taken for."""
+    from .measure_timecourse import is_table, timecourses_of_table
+
+    if is_table(path) and kind in ("auto", "timecourse"):
+        asked.fit("timecourse")
+        parts, about = timecourses_of_table(path, asked, assumed)
+        return parts, {"file": str(path), "as": "timecourse", **about, **asked.inputs()}, path.name, "timecourse"
+    channel, unit = opening["channel"], opening["unit"]
+    whole = read(path, channel if unit else None, unit=unit, reader=opening["reader"], yes=opening["yes"])
+    kind = _kind(whole, kind, asked, 0 if unit else channel, assumed)
+    asked.fit(kind)
+    wanted = _unit_for(kind, whole, 0 if unit else channel)
+    one = choose_channel(whole, 0 if unit else channel, wanted, assumed)
+    index = list(range(one.data.shape[1])) if opening["sweeps"] is None else sweep_range(opening["sweeps"])
+    one = one.select(index)
+    about = {
+        "file": str(path), "sha256": whole.provenance.get("sha256"), "as": kind, "channel": one.channels[0].name,
+        "sweeps": index, **asked.inputs(), "unit": unit, "reader": opening["reader"],
+    }  # fmt: skip
+    return [(path.name, _function(kind)(str(path), one, index, asked, assumed))], about, whole.describe(), kind
 
 
-def _range(text: str) -> list[int]:
-    """Return the numbers of ``1,3-5``."""
-    found: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", part)
-        if match is None or (match.group(2) and int(match.group(2)) < int(match.group(1))):
-            raise UsageError(f"Cannot read the sweeps {text!r}", do="write numbers from 0 and ranges, e.g. 1,3-5")
-        found += range(int(match.group(1)), int(match.group(2) or match.group(1)) + 1)
-    return sorted(set(found))
+def _function(kind: Kind) -> Any:
+    """Return what measures one recording of a kind; its module is imported only now."""
+    from . import measure_currents, measure_field, measure_noise, measure_timecourse
+
+    return {
+        "application": measure_currents.application, "train": measure_currents.train, "pairs": measure_currents.pairs,
+        "field": measure_field.field, "timecourse": measure_timecourse.timecourse_of_recording,
+        "nsfa": measure_noise.nsfa,
+    }[kind]  # fmt: skip
+
+
+def _unit_for(kind: Kind, whole: Recording, channel: int | str | None) -> str:
+    """Return the unit of the channel that a kind measures."""
+    if kind == "field":
+        return "mV"
+    if kind != "timecourse":
+        return "pA"
+    if channel is not None:
+        return "mV" if whole.channel(channel).unit == "mV" else "pA"
+    return "pA" if "pA" in response_units(whole) else "mV"
+
+
+def _kind(whole: Recording, asked_for: Kind, asked: Asked, channel: int | str | None, assumed: list[str]) -> Kind:
+    """Return what the sweeps are, as told, or by their artefacts."""
+    if asked_for != "auto":
+        return asked_for
+    if any(option in asked.given for option in ("induction", "drug", "result", "last", "bins")):
+        return "timecourse"
+    if any(option in asked.given for option in ("slope", "intensities", "volley")):
+        return "field"
+    if "on" in asked.given or "off" in asked.given:
+        return "application"
+    if asked.stimuli_ms is not None:
+        return "pairs" if len(asked.stimuli_ms) == 2 else "train"
+    units = response_units(whole) if channel is None else [whole.channel(channel).unit]
+    if "pA" not in units and "mV" in units:
+        voltage = whole.channel(units.index("mV") if channel is None else channel)
+        if find_stimuli(voltage.time_ms, voltage.sweeps).size:
+            assumed.append("field potentials: a stimulus artefact lies on a voltage channel (--as to say otherwise)")
+            return "field"
+        return "application"
+    one = choose_channel(whole, channel, "pA", [])
+    jumps = find_stimuli(one.time_ms, one.sweeps)
+    count = regular_run(jumps).size
+    if count >= FEWEST_STIMULI:
+        assumed.append(f"a train: {count} evenly spaced stimulus artefacts were found (--as application if not)")
+        return "train"
+    if jumps.size == 2 and find_voltage_step(one.time_ms, one.sweeps) is None:
+        assumed.append("paired pulses: two stimulus artefacts were found (--as application if not)")
+        return "pairs"
+    assumed.append("applications of agonist: no train of stimulus artefacts was found (--as train if it is one)")
+    return "application"
 
 
 def _number_or_name(channel: str | None) -> int | str | None:
     return int(channel) if channel is not None and channel.isdecimal() else channel
 
 
-def _current(text: str) -> float:
-    value = parse(text, "current", where="--minimum")
-    if value < 0:
-        raise UsageError(f"Negative floor {text!r}", where="--minimum", do="give zero or more")
-    return value
+def _one(done: Result, found: Found) -> None:
+    """Make the table of one recording."""
+    done.columns, done.rows, done.observables = found.columns, found.rows, found.observables
+    done.notes, done.figure = found.notes, found.figure
+    if found.quality:
+        done.extra["quality"] = found.quality
 
 
-def _kind(one: Recording, asked: str, told: bool, given: list[float] | None, assumed: list[str]) -> str:
-    if asked != "auto":
-        return asked
-    if told or given:
-        return "application" if told else "train"
-    count = regular_run(find_stimuli(one.time_ms, one.sweeps)).size
-    if count >= FEWEST_STIMULI:
-        assumed.append(f"a train: {count} evenly spaced stimulus artefacts were found (--as application if not)")
-        return "train"
-    assumed.append("applications of agonist: no train of stimulus artefacts was found (--as train if it is one)")
-    return "application"
+def _several(done: Result, found: list[tuple[str, Found]], kind: str, asked: Asked) -> None:
+    """Make the table of several recordings, a row each."""
+    from .measure_timecourse import SUMMARY_COLUMNS, group_figure, summary_row
 
+    done.observables = [entry for _, each in found for entry in each.observables]
+    done.notes = [f"{len(found)} recordings; what each sweep shows is in the results file. A recording is no animal: "
+                  "compare groups by animals."]  # fmt: skip
+    flagged = {name: each.quality for name, each in found if each.quality}
+    if flagged:
+        done.extra["quality"] = flagged
+        done.notes.append(f"Quality: sweeps are flagged in {', '.join(flagged)} (results file).")
+    if kind == "timecourse":
+        done.columns, done.rows = SUMMARY_COLUMNS, [summary_row(name, each) for name, each in found]
+        what = str(found[0][1].observables[0]["conditions"].get("followed", "response"))
+        done.figure = lambda: group_figure(found, what, asked, f"{len(found)} recordings")
+        return
+    from .measure_found import worst
 
-def _worst(observables: Sequence[Observable]) -> tuple[str, str | None]:
-    """Return the first status that is not ok with the measures that share its reason, and the reason."""
-    bad = [o for o in observables if not o.ok]
-    if not bad:
-        return "ok", None
-    same = [o.id for o in bad if o.reason == bad[0].reason]
-    return bad[0].status, f"{', '.join(same) if len(same) < 4 else 'all'}: {bad[0].reason}"
+    ids = list(dict.fromkeys(id for _, each in found for id in each.headline))
+    units = {id: next(each.headline[id].unit for _, each in found if id in each.headline) for id in ids}
+    done.columns = ["recording", *(f"{id} ({units[id]})" if units[id] else id for id in ids), "status", "reason"]
+    for name, each in found:
+        values = [each.headline[id].value if id in each.headline and each.headline[id].known else None for id in ids]
+        done.rows = [*done.rows, [name, *values, *worst(list(each.headline.values()))]]
 
+    def figure() -> Any:
+        from ..show.values_figure import values_figure
 
-def _label(one: Recording) -> str:
-    return "data" if one.label == "data" else "model"
+        values = {id: [each.headline.get(id) for _, each in found] for id in ids}
+        return values_figure([name for name, _ in found], values, f"{len(found)} recordings, as {kind}")
 
-
-def _application(result: Result, one: Recording, index: list[int], told: dict[str, float]) -> None:
-    floor = result.inputs["minimum_pA"]
-    if len(told) < 2:
-        missing = " and ".join(f"--{name}" for name in ("on", "off") if name not in told)
-        result.assumed.append(f"begin or end of the agonist is detected from each response (give {missing})")
-    result.assumed.append(f"a response exceeds {floor:g} pA and 5 SD of its baseline (--minimum)")
-    span = (told.get("on"), told.get("off"))
-    jumps = [measure_jump(one.time_ms, sweep, *span, minimum_pA=floor) for sweep in one.sweeps]
-    for number, jump in zip(index, jumps, strict=True):
-        read_off = (jump.peak.amplitude, jump.rise, jump.steady_state, jump.tau_des, jump.tau_off)
-        status, reason = _worst(read_off) if jump.responds else ("no response", jump.reason)
-        values = [o.value if o.known else None for o in (*read_off, jump.on, jump.off)]
-        result.rows = [*result.rows, [number, "yes" if jump.responds else "no", *values, status, reason]]
-        conditions = {"file": result.inputs["file"], "channel": one.channels[0].name, "sweep": number}
-        result.observables += [o.as_dict(_label(one), conditions) for o in jump.observables]
-    result.columns = ["sweep", "response", "peak (pA)", "rise 10-90 (ms)", "SS/peak", "tau_des (ms)", "tau_off (ms)",
-                      "on (ms)", "off (ms)", "status", "reason"]  # fmt: skip
-    count = sum(jump.responds for jump in jumps)
-    result.notes.append(f"{count} of {len(jumps)} sweeps respond. Sweeps are numbered from 0.")
-    result.figure = lambda: _application_figure(one, jumps, result)
-
-
-def _train(result: Result, one: Recording, index: list[int], given: list[float] | None) -> None:
-    t, sweeps = one.time_ms, one.sweeps
-    if given is None and find_stimuli(t, sweeps).size == 0:
-        why, do = "no artefact stands out of the noise", 'give their times: --stimuli "164 ms, 184 ms"'
-        raise UsageError("No stimulus found", where=one.provenance.get("file", ""), why=why, do=do)
-    found = [measure_train(t, sweeps, given, polarity=side) for side in ("negative", "positive")]
-    sizes = [abs(side.amplitudes[0].value) if side.amplitudes[0].known else 0.0 for side in found]
-    train = found[int(sizes[1] > sizes[0])]
-    result.assumed.append(f"responses are {('inward', 'outward')[int(sizes[1] > sizes[0])]} (the larger side)")
-    if given is None:
-        result.assumed.append("stimuli are the evenly spaced artefacts (--stimuli to give them)")
-    conditions = {"file": result.inputs["file"], "channel": one.channels[0].name, "sweeps": index}
-    for k, stimulus in enumerate(train.stimuli_ms):
-        read_off = (train.amplitudes[k], train.ratios[k], train.latencies[k], train.taus[k])
-        status, reason = _worst(read_off)
-        values = [o.value if o.known else None for o in read_off]
-        failures = int(np.count_nonzero(train.failures[:, k]))
-        result.rows = [*result.rows, [k + 1, float(stimulus), *values, failures, status, reason]]
-        where = {**conditions, "pulse": k + 1, "stimulus_ms": float(stimulus)}
-        result.observables += [o.as_dict(_label(one), where) for o in read_off]
-    result.observables.append(train.ppr.as_dict(_label(one), conditions))
-    result.columns = ["pulse", "stimulus (ms)", "amplitude (pA)", "ratio", "latency (ms)", "tau (ms)",
-                      f"failures of {len(index)}", "status", "reason"]  # fmt: skip
-    ppr = f"PPR {train.ppr.value:.3g} ({train.ppr.convention})" if train.ppr.known else f"PPR: {train.ppr.reason}"
-    result.notes.append(f"{ppr}. Amplitudes are of the mean of {len(index)} sweeps.")
-    result.figure = lambda: _train_figure(one, train, result)
-
-
-def _application_figure(one: Recording, jumps: Sequence[Jump], result: Result) -> Figure:
-    """Draw the sweeps that respond (all, where none does) with their peaks and the fits of the wash."""
-    from ..show.recording_figure import MOST_SWEEPS, recording_figure
-
-    drawn = [k for k, jump in enumerate(jumps) if jump.responds] or list(range(len(jumps)))
-    index = result.inputs["sweeps"]
-    room = len(drawn) <= 3 or len(drawn) > MOST_SWEEPS
-    measured: list[dict[str, Any]] = []
-    for k in drawn:
-        jump = jumps[k]
-        # four to six columns of values would run into the scale bar; the table holds them
-        values = (jump.peak.amplitude, jump.steady_state, jump.tau_des, jump.tau_off) if room else ()
-        measured.append({"at": jump.peak, "fit": jump.wash, **{o.id: o for o in values}})
-    title = f"{Path(result.inputs['file']).name}: {sum(j.responds for j in jumps)} of {len(jumps)} sweeps respond"
-    names = [f"sweep {index[k]}" for k in drawn]
-    figure = recording_figure(one.select(drawn), measured, title, sweep_names=names)
-    return figure if room else _keyed(figure, names)
-
-
-def _train_figure(one: Recording, train: Train, result: Result) -> Figure:
-    """Draw the train without its artefacts, and the amplitudes sweep by sweep."""
-    from ..recordings.recording import Recording
-    from ..show.recording_figure import MOST_SWEEPS, recording_figure
-
-    t, stimuli = one.time_ms, train.stimuli_ms
-    seen = (t >= stimuli[0] - 20.0) & (t <= stimuli[-1] + 80.0)
-    clean = blank(t, one.sweeps, stimuli)[:, seen]
-    shown = Recording.from_arrays(t[seen], clean, provenance=one.provenance, label=one.label, name=one.channels[0].name)
-    measured = [
-        {f"pulse {k + 1}": Observable(f"pulse {k + 1}", value, "pA") for k, value in enumerate(sweep)}
-        for sweep in train.sweep_amplitudes_pA
-        if np.isfinite(sweep).all()
-    ]
-    title = f"{Path(result.inputs['file']).name}: {stimuli.size} stimuli, artefacts blanked"
-    names = [f"sweep {k}" for k in result.inputs["sweeps"]]
-    if len(names) > MOST_SWEEPS:
-        return recording_figure(shown, measured, title, sweep_names=names)
-    return _keyed(recording_figure(shown, (), title), names)
-
-
-def _keyed(figure: Figure, names: Sequence[str]) -> Figure:
-    """Name the sweeps of a figure that writes no values."""
-    (ax,) = figure.axes
-    if len(names) > 1:
-        ax.legend(ax.lines[: len(names)], names, loc="lower center", frameon=False, fontsize=8, handlelength=2.6)
-    return figure
+    done.figure = figure

@@ -105,7 +105,7 @@ def input_output(
     slope = _slope("io_slope", x[used], y[used], f"{response_unit}/{stimulus_unit}", name)
     if volley is None:
         per_volley = missing(
-            "io_slope_per_volley", f"{response_unit}/mV", "not determined", "no volley was given", name
+            "io_slope_per_volley", f"{response_unit}/mV", "not determined", "no fibre volley was measured", name
         )
     else:
         v = np.asarray(volley, dtype=float).ravel()

@@ -77,7 +77,8 @@ def find_voltage_step(t_ms: ArrayLike, sweeps: ArrayLike) -> tuple[float, float]
     Returns
     -------
     (float, float) or None
-        Begin and end, ms; None where no pair of jumps encloses a shift beyond 5 standard errors.
+        Begin and end, ms; None where no pair of jumps with opposite transients encloses a shift beyond 5 standard
+        errors.
     """
     t, y = np.asarray(t_ms, dtype=float), np.atleast_2d(np.asarray(sweeps, dtype=float))
     # in the mean of the sweeps the small jumps of a test pulse stand out further
@@ -94,6 +95,10 @@ def find_voltage_step(t_ms: ArrayLike, sweeps: ArrayLike) -> tuple[float, float]
         if min(before.size, late.size) < 5:
             continue
         error = math.hypot(before.std() / math.sqrt(before.size), late.std() / math.sqrt(late.size))
+        # the two transients of a step point to opposite sides; those of two shocks to the same
+        first, second = (mean[(t > edge + 0.2) & (t < edge + SHORTEST_MS)] for edge in (on, off))
+        if min(first.size, second.size) == 0 or (first.mean() - late.mean()) * (second.mean() - before.mean()) >= 0:
+            continue
         if abs(late.mean() - before.mean()) > RESPONSE_SD * error:
             return float(on), float(off)
     return None

@@ -45,7 +45,9 @@ def values_figure(names: Sequence[str], values: Mapping[str, Sequence[Any]], tit
         for i, o in enumerate(values[id]):
             if not getattr(o, "known", False):
                 continue
-            ax.plot([i], [o.value], "o", color=BLACK, markersize=4, markerfacecolor=BLACK if o.ok else "white", zorder=3)
+            ax.plot(
+                [i], [o.value], "o", color=BLACK, markersize=4, markerfacecolor=BLACK if o.ok else "white", zorder=3
+            )
             if o.interval is not None and None not in o.interval:
                 ax.plot([i, i], o.interval, color=BLACK, linewidth=0.9, zorder=2)
         ax.set_title(pretty(f"{id} ({unit})" if unit else id))
