@@ -239,10 +239,14 @@ def test_a_broken_sweep_is_refused_and_the_others_are_measured(run, tmp_path):
 
 def test_the_test_pulse_of_a_real_train(run, data_dir):
     path = str(data_dir / "epsc_train_st_nts_pyabf" / "f1.abf")
-    code, body, _ = run(path, "--step=-5 mV", "--json")
+    code, body, _ = run(path, "--json")
     assert code == 0
     assert body["inputs"]["as"] == "train"
+    # the command is in the file; told or read, it gives the same
+    assert any("steps by -5 mV" in line for line in body["assumed"])
     assert values(body, "R_series")[0] == pytest.approx(61, rel=0.1)
+    told = run(path, "--step=-5 mV", "--json")[1]
+    assert values(told, "R_series")[0] == pytest.approx(values(body, "R_series")[0], rel=0.1)
     assert len(values(body, "latency_jitter")) == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from ..measures.train import find_stimuli, regular_run
 from ..measures.voltage_step import find_voltage_step
 from ..recordings.read import read
 from .measure_asked import Asked, parse_asked
-from .measure_found import Found, choose_channel, response_units, sweep_range
+from .measure_found import Found, choose_channel, command_step, response_units, sweep_range
 from .output import Result, finish
 
 if TYPE_CHECKING:
@@ -184,6 +185,11 @@ def _measure_one(
     asked.fit(kind)
     wanted = _unit_for(kind, whole, 0 if unit else channel)
     one = choose_channel(whole, 0 if unit else channel, wanted, assumed)
+    step = command_step(whole) if kind in ("train", "pairs") and asked.step_mV is None else None
+    if step is not None:
+        name, begin, end, height = step
+        asked = replace(asked, step_mV=height, step_ms=(begin, end))
+        assumed.append(f"the command {name!r} steps by {height:g} mV from {begin:.5g} to {end:.5g} ms: the test pulse")
     index = list(range(one.data.shape[1])) if opening["sweeps"] is None else sweep_range(opening["sweeps"])
     one = one.select(index)
     about = {

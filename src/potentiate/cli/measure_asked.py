@@ -43,6 +43,7 @@ class Asked:
     stimuli_ms: tuple[float, ...] | None = None
     minimum_pA: float = 0.0
     step_mV: float | None = None
+    step_ms: Span | None = None
     window_ms: Span | None = None
     search_ms: Span | None = None
     volley_ms: Span | None = None
@@ -142,7 +143,7 @@ def parse_asked(options: Mapping[str, Any]) -> Asked:
 
     return Asked(
         on, off, stimuli, MINIMUM_PA if minimum is None else minimum,
-        parse(text["step"], "voltage", where="--step") if "step" in text else None,
+        parse(text["step"], "voltage", where="--step") if "step" in text else None, None,
         span("window"), span("search"), span("volley"), span("baseline"), time("induction"), span("drug"),
         span("result"), interval, text.get("polarity"), intensities, unit, last, text.get("control"),
         text.get("follow"), text.get("column"), text.get("by"), made, tuple(text),

@@ -168,7 +168,7 @@ def _test_pulse(
     """Add series resistance, membrane resistance and capacitance where a test pulse is found and its height told."""
     from ..measures.voltage_step import find_voltage_step, measure_voltage_step
 
-    span = find_voltage_step(one.time_ms, one.sweeps)
+    span = asked.step_ms or find_voltage_step(one.time_ms, one.sweeps)
     if span is None:
         if asked.step_mV is not None:
             why = "no pair of jumps encloses a shift of the current"

@@ -79,6 +79,22 @@ def choose_channel(whole: Recording, channel: int | str | None, unit: str, assum
     return one
 
 
+def command_step(whole: Recording) -> tuple[str, float, float, float] | None:
+    """Return name, begin, end and height (mV) of the one rectangular step of a recorded voltage command."""
+    for number, channel in enumerate(whole.channels):
+        if channel.role != "stimulus" or channel.unit != "mV":
+            continue
+        rows = whole.data[number]
+        away = np.flatnonzero(rows[0] != rows[0, 0])
+        same = np.array_equal(rows, np.broadcast_to(rows[0], rows.shape))
+        if not same or away.size < 2 or away[-1] == rows.shape[1] - 1 or np.ptp(rows[0, away]) != 0:
+            continue  # a family of steps, a ramp, several steps: no test pulse
+        if away[-1] - away[0] + 1 == away.size:
+            t = whole.time_ms
+            return channel.name, float(t[away[0]]), float(t[away[-1] + 1]), float(rows[0, away[0]] - rows[0, 0])
+    return None
+
+
 def sweep_range(text: str) -> list[int]:
     """Return the numbers of ``1,3-5``.
 
