@@ -165,9 +165,9 @@ def _check(record: bytes, where: str) -> None:
         kind = struct.unpack_from(f"{order}h", record, head)[0]
         points = struct.unpack_from(f"{order}i", record, head + 42)[0]
     each = _BYTES.get(kind & ~_UNSIGNED, 0) if kind else 1
-    if points < 0 or size < 0 or any(n < 0 for n in more) or head + wave + each * points > len(record) + 16:
+    if points < 0 or size < 0 or any(n < 0 for n in more) or head + wave + each * points > len(record):
         raise _damaged(where, f"{points} points of {each} bytes in {len(record)}")
-    if head + size + sum(more) > len(record) + 64:
+    if head + size + sum(more) > len(record):
         raise _damaged(where, "its sections end beyond the file")
 
 
@@ -221,6 +221,11 @@ def _raw(waves: list[Wave], skipped: list[str], part: str | None, where: str, re
         if not chosen:
             raise UsageError(f"No wave is called {part!r}", where=where, why=", ".join(w.name for w in waves[:8]))
         waves = chosen
+    if len(folders := {w.folder for w in waves}) > 1:
+        raise RecordingError(
+            "Waves lie in several folders", where=where, why=", ".join(sorted(map(repr, folders))[:8]),
+            do=f"choose one: part={min(folders, key=len)}:* (--part)",
+        )  # fmt: skip
     groups: dict[tuple[str, str, int, str], list[Wave]] = defaultdict(list)
     for wave in waves:
         groups[wave.folder, wave.channel, len(wave.values), wave.unit].append(wave)

@@ -7,6 +7,7 @@ amplifier and is never applied again. A stimulus that is missing in some sweeps 
 from __future__ import annotations
 
 import fnmatch
+import importlib.util
 import json
 import math
 import re
@@ -21,6 +22,7 @@ from ..errors import RecordingError, UsageError
 from .assembly import MAX_SAMPLES, Raw, Units, assemble, guarded
 from .channel import Role, known_role, likely_role
 from .hdf5 import Node
+from .isolated import read_isolated
 from .nwb_series import RESPONSES, STIMULI, Pair, Series, all_series, pairs_by_name, pairs_of_table
 from .recording import Label, Recording
 
@@ -59,17 +61,17 @@ def read_nwb(path: Path, *, part: str | None = None, unit: Units = None, yes: bo
     RecordingError
         Not NWB, damaged, without responses, or with sweeps that do not fit one time axis.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise UsageError("NWB files need pynwb and h5py", where=path.name, do="pip install 'potentiate[nwb]'") from None
+    if importlib.util.find_spec("h5py") is None:
+        raise UsageError("NWB files need pynwb and h5py", where=path.name, do="pip install 'potentiate[nwb]'")
+    return assemble(path, guarded("nwb", path, lambda: read_isolated(path, part)), unit, yes)
 
-    def call() -> Raw:
-        with h5py.File(path, "r", locking=False) as file:
-            return _raw(Node(file, path.name), path.name, part, f"potentiate nwb (h5py {h5py.__version__})")
 
-    raw = guarded("nwb", path, call)
-    return assemble(path, raw, unit, yes)
+def nwb_raw(path: Path, part: str | None) -> Raw:
+    """Return what the file holds; in this process, where a damaged file may crash: see :mod:`.isolated`."""
+    import h5py
+
+    with h5py.File(path, "r", locking=False) as file:
+        return _raw(Node(file, path.name), path.name, part, f"potentiate nwb (h5py {h5py.__version__})")
 
 
 def _raw(root: Node, where: str, part: str | None, reader: str) -> Raw:

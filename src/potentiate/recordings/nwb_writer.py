@@ -103,7 +103,7 @@ def write_nwb(recording: Recording, path: Path) -> list[str]:
         electrode = electrodes.get(k, electrodes[responses[min(stimuli.index(k) if k in stimuli else 0,
                                                                len(responses) - 1)]])  # fmt: skip
         return kinds[(channel.role, channel.unit)](
-            electrode=electrode, gain=math.nan, conversion=SI[channel.unit][1], sweep_number=sweep, **common
+            electrode=electrode, gain=math.nan, conversion=SI[channel.unit][1], sweep_number=np.uint32(sweep), **common
         )
 
     rows: list[int] = []
