@@ -93,7 +93,7 @@ def test_json_says_what_changed(convert, patch, capsys, monkeypatch, tmp_path):
     body = json.loads(capsys.readouterr().out)
     assert body["label"] == "simulated"
     assert body["checked"] is True
-    assert len(body["changed"]) == 3
+    assert len(body["changed"]) == 4  # a step for each channel, and the date
     assert any("drug_uM" in text for text in body["not_expressed"])
 
 

@@ -14,13 +14,18 @@ from potentiate.recordings import Recording, read
 
 MAGIC = [
     b"ABF ", b"ABF2", b"AxGr\x00\x01", b"AxGr\x00\x02", b"axgx\x00\x00\x00\x06", b"VER=9\r\nNC=1\r\nNR=2\r\n",
+    b"DAT2", b"DAT1", b"\x89HDF\r\n\x1a\n", b"\x05\x00", b"\x02\x00",
+    b"\x00\x05", b"\x02\x00\x00\x00\x06\x00\x00\x00print\r",
     b"CDF\x01", b"CDF\x02", b"time (ms), I (pA)\n", b"time (ms)\tI (pA)\n0\t1\n", b"",
 ]  # fmt: skip
-EXTENSIONS = [".abf", ".axgx", ".axgr", ".wcp", ".nc", ".csv", ".tsv", ".txt", ""]
+EXTENSIONS = [".ibw", ".pxp", ".dat", ".nwb", ".abf", ".axgx", ".axgr", ".wcp", ".nc", ".csv", ".tsv", ".txt", ""]
 FIXTURES = [
     "myokit-abf-v1.abf", "myokit-abf-v2.abf", "pyabf-2018_12_09_pCLAMP11_0001.abf", "AxoGraph_X_File.axgx",
     "AxoGraph_Graph_File.axgr", "AxoGraph_Digitized_File.axgd", "myokit-wcp-file.wcp",
 ]  # fmt: skip
+
+
+relaxed = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def survives(path: Path) -> None:
@@ -32,6 +37,27 @@ def survives(path: Path) -> None:
     recording.describe()
 
 
+@relaxed
+@pytest.mark.timeout(120)
+@given(data=st.data(), kind=st.sampled_from(["heka", "igor wave", "igor experiment"]))
+def test_damaged_headers_of_made_files(data, kind, foreign, tmp_path):
+    """Any 32-bit field of a valid HEKA or Igor file replaced by a number that programs stumble over."""
+    if kind == "heka":
+        trace = ("Imon", "A", range(50), 1e-13, 0.0)
+        path = foreign.heka(tmp_path / "a.dat", [("IV", [[trace], [trace]])])
+        whole = bytearray(path.read_bytes())
+    else:
+        wave = foreign.igor_wave("w0", range(50), unit="pA")
+        whole = bytearray(wave if kind == "igor wave" else foreign.igor_experiment(["x", wave, wave, None]))
+        path = tmp_path / ("a.ibw" if kind == "igor wave" else "a.pxp")
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(whole) - 4))
+        value = data.draw(st.sampled_from([0, 1, 2, 5, 255, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 64]))
+        struct.pack_into("<I", whole, at, value)
+    path.write_bytes(whole)
+    survives(path)
+
+
 def fixtures() -> Path:
     told = os.environ.get("POTENTIATE_DATA")
     root = Path(told) if told else Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -40,7 +66,6 @@ def fixtures() -> Path:
     return root / "format_fixtures"
 
 
-relaxed = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @relaxed

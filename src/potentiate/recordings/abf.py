@@ -65,7 +65,6 @@ def read_abf(path: Path, *, reader: Reader = "both", unit: Units = None, yes: bo
     found, notes = (), ()
     if reader != "neo":  # neo does not rebuild commands of ABF1
         found, notes = theirs.commands, theirs.notes
-        found = tuple(c for c in found if c[1].shape == ours.shape[1:])
     label, roles = _ours(head, len(ours.names))
     raw = replace(ours, protocol=theirs.protocol, commands=found, notes=notes, label=label, roles=roles)
     readers = " + ".join(dict.fromkeys(o.reader for o in opinions))

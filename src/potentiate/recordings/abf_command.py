@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +35,23 @@ class Epoch:
     width: int = 0
 
 
-def commands(file: Any) -> tuple[tuple[tuple[Channel, Array], ...], tuple[str, ...]]:
-    """Return the command channels, each with its (sweep, time) values, and notes on those that are not rebuilt.
+@dataclass(frozen=True)
+class Command:
+    """An output: its channel, and what it plays; `keeps` says that the last level stays between sweeps."""
+
+    channel: Channel
+    epochs: tuple[Epoch, ...]
+    holding: float
+    keeps: bool
+
+    def fill(self, values: Array) -> None:
+        """Write the command in the unit of the channel, (sweep, time)."""
+        factor = inside(self.channel.file_unit)[1]
+        waveform(self.epochs, self.holding, self.keeps, values, factor)
+
+
+def commands(file: Any) -> tuple[tuple[Command, ...], tuple[str, ...]]:
+    """Return the commands, and notes on those that are not rebuilt.
 
     Parameters
     ----------
@@ -49,22 +65,22 @@ def commands(file: Any) -> tuple[tuple[tuple[Channel, Array], ...], tuple[str, .
         if problem:
             notes.append(f"command {name!r} is not rebuilt: {problem}")
             continue
-        internal, factor = inside(plain_unit(unit))
-        values = waveform(epochs, holding, keeps, sweeps, points) * factor
-        found.append((Channel(name, internal, plain_unit(unit), "stimulus"), values))
+        stated = plain_unit(unit)
+        channel = Channel(name, inside(stated)[0], stated, "stimulus")
+        found.append(Command(channel, tuple(epochs), holding, keeps))
     return tuple(found), tuple(notes)
 
 
-def waveform(epochs: list[Epoch], holding: float, keeps: bool, sweeps: int, points: int) -> Array:
-    """Return the command, (sweep, time); `keeps` says that the last level stays between sweeps."""
-    values = np.full((sweeps, points), holding)
-    before = holding
+def waveform(epochs: Sequence[Epoch], holding: float, keeps: bool, values: Array, factor: float = 1.0) -> None:
+    """Write the command into `values`, (sweep, time); `keeps` says that the last level stays between sweeps."""
+    points = values.shape[1]
+    before = holding * factor
     for sweep, row in enumerate(values):
         at = points // 64
         row[:at] = level = before
         for epoch in epochs:
             end = min(points, at + epoch.samples + epoch.samples_step * sweep)
-            last, level = level, epoch.level + epoch.level_step * sweep
+            last, level = level, (epoch.level + epoch.level_step * sweep) * factor
             if epoch.kind == RAMP:
                 row[at:end] = np.linspace(last, level, end - at)
             elif epoch.kind == PULSE:
@@ -73,9 +89,8 @@ def waveform(epochs: list[Epoch], holding: float, keeps: bool, sweeps: int, poin
             else:
                 row[at:end] = level
             at = end
-        before = level if keeps else holding
+        before = level if keeps else holding * factor
         row[at:] = before
-    return values
 
 
 def _problem(epochs: list[Epoch], sweeps: int, points: int, holding: float) -> str:

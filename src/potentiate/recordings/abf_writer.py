@@ -21,6 +21,7 @@ from .recording import Array, Recording
 
 BLOCK, HEADER_BLOCKS = 512, 12
 RANGE_V, RESOLUTION = 10.0, 32768
+UNKNOWN_DATE = 19700101
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def write_abf1(recording: Recording, path: Path) -> tuple[list[str], tuple[float
         f"channel {c.name!r}: rounded to 16 bit, one step is {step:.3g} {c.unit or '(no unit)'}"
         for c, step in zip(recording.channels, quantised.steps, strict=True)
     ]
+    notes.append("ABF1 wants a date: 1970-01-01 stands for unknown")
     if recording.time_ms[0] != 0:
         notes.append(f"time begins at 0, not at {recording.time_ms[0]:g} ms")
     for channel in recording.channels:
@@ -124,6 +126,7 @@ def _header(recording: Recording, scales: tuple[float, ...], interval_us: float)
         struct.pack_into("<" + form, header, at, *values)
 
     put("4sfhihi", 0, b"ABF ", 1.83, 5, recording.data.size, 0, sweeps)  # 5: episodic
+    put("i", 20, UNKNOWN_DATE)
     put("f", 32, 1.83)
     put("hh", 36, 1, 0)  # an ABF file
     put("i", 40, HEADER_BLOCKS)
@@ -134,6 +137,8 @@ def _header(recording: Recording, scales: tuple[float, ...], interval_us: float)
     put("16s56s", 294, CREATOR.encode(), f"{said} by potentiate {__version__}".encode()[:56])
     put("16h", 378, *range(16))
     put("16h", 410, *range(count), *[-1] * (16 - count))
+    header[442:730] = b" " * 288  # names and units of inputs, 16 x (10 + 8); some readers want letters in all of them
+    header[1306:1378] = b" " * 72  # and of outputs, 4 x (10 + 8)
     for k in range(16):
         put("f", 730 + 4 * k, 1.0)  # programmable gain
         put("f", 922 + 4 * k, scales[k] if k < count else 1.0)  # volts per unit

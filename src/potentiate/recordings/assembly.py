@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,14 @@ Units = str | Mapping[int | str, str] | None
 
 #: Largest number of samples (all channels and sweeps) that one recording may hold.
 MAX_SAMPLES = 2**28
+
+
+class Played(Protocol):
+    """A command that can be rebuilt: its channel, and a function that writes it into (sweep, time)."""
+
+    @property
+    def channel(self) -> Channel: ...
+    def fill(self, values: Array) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Raw:
     roles: tuple[Role, ...] = ()
     time_ms: Array | None = None
     label: Label = "data"
-    commands: tuple[tuple[Channel, Array], ...] = field(default=())
+    commands: Sequence[Played] = ()
     metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     document: Mapping[str, Any] | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -196,12 +204,13 @@ def assemble(path: Path, raw: Raw, unit: Units, yes: bool, readers: str | None =
     for k, (name, found) in enumerate(zip(raw.names, raw.units, strict=True)):
         stated = told.get(k, found)
         internal, factor = inside(stated)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for row, trace in zip(data[k], raw.traces[k], strict=True):
-                np.multiply(trace, raw.gain[k] * factor, out=row)
-                if raw.offset[k]:
-                    row += raw.offset[k] * factor
-        low, high = _range(data[k], name, path.name)
+        low, high = _scale(raw.traces[k], raw.gain[k] * factor, raw.offset[k] * factor, data[k])
+        missing = math.isnan(low)
+        if missing:
+            finite = data[k][~np.isnan(data[k])]
+            low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
+        if math.isinf(low) or math.isinf(high):
+            raise RecordingError("File is damaged", where=path.name, why=f"channel {name!r} holds infinite samples")
         role = raw.roles[k] if raw.roles else likely_role(name, internal)
         channels.append(Channel(name, internal, stated, role))
         ranges.append((low, high))
@@ -209,14 +218,15 @@ def assemble(path: Path, raw: Raw, unit: Units, yes: bool, readers: str | None =
             notes.append(f"channel {name!r}: unit {stated} as told, header says {found or 'nothing'}")
         if not yes and math.isfinite(low):
             check_plausible(channels[-1], low, high, path.name)
-        notes += oddities(name, data[k], low, high)
+        if missing or low == high:
+            notes += oddities(name, data[k], low, high)
     if not any(math.isfinite(low) for low, _ in ranges):
         raise RecordingError("File is damaged", where=path.name, why="no channel has a finite sample")
     if not raw.roles:
         channels = _auxiliaries(channels, ranges)
-    for k, (channel, values) in enumerate(raw.commands, start=count):
-        data[k] = values
-        channels.append(channel)
+    for k, command in enumerate(raw.commands, start=count):
+        command.fill(data[k])
+        channels.append(command.channel)
     time_ms = raw.time_ms
     if time_ms is None:
         time_ms = np.arange(samples, dtype=np.float64) * (1e3 / raw.rate_Hz)
@@ -230,15 +240,22 @@ def assemble(path: Path, raw: Raw, unit: Units, yes: bool, readers: str | None =
     return Recording(time_ms, data, tuple(channels), metadata, raw.label, raw.document, provenance)
 
 
-def _range(values: Array, name: str, where: str) -> tuple[float, float]:
-    """Return the range; NaN where nothing is finite."""
-    low, high = float(values.min()), float(values.max())
-    if math.isnan(low):
-        finite = values[~np.isnan(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
-    if math.isinf(low) or math.isinf(high):
-        raise RecordingError("File is damaged", where=where, why=f"channel {name!r} holds infinite samples")
-    return low, high
+def _scale(traces: Sequence[NDArray[Any]], gain: float, offset: float, rows: Array) -> tuple[float, float]:
+    """Scale the traces into the rows, and return the range, NaN where a sample is missing.
+
+    One row at a time: what was just written is still in the cache when its range is taken.
+    """
+    ends = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for row, trace in zip(rows, traces, strict=True):
+            row[:] = trace
+            row *= gain
+            if offset:
+                row += offset
+            ends.append((float(row.min()), float(row.max())))
+    lows, highs = zip(*ends, strict=True)
+    # min() of a list forgets NaN, the sum does not
+    return (math.nan, math.nan) if math.isnan(sum(lows)) else (min(lows), max(highs))
 
 
 def oddities(name: str, values: Array, low: float, high: float) -> list[str]:

@@ -256,6 +256,11 @@ def write_csv(recording: Recording, path: str | Path, *, delimiter: str = ",") -
         Replaced if it exists (written to a temporary name first).
     delimiter : {",", ";", tab}
 
+    Raises
+    ------
+    RecordingError
+        A channel without a unit that :func:`read_delimited` knows; the file cannot be written.
+
     Notes
     -----
     Sweep metadata, protocol and provenance do not fit a table and are left out: use
@@ -264,6 +269,14 @@ def write_csv(recording: Recording, path: str | Path, *, delimiter: str = ",") -
     from .. import __version__
 
     path = Path(path)
+    for channel in recording.channels:
+        if channel.unit not in UNITS:
+            raise RecordingError(
+                "Text cannot hold this recording",
+                where=f"{path.name}, channel {channel.name!r}",
+                why=f"it has {'the unknown unit ' + repr(channel.unit) if channel.unit else 'no unit'}",
+                do="choose the other channels (--channel), or write .nc",
+            )
     _, sweeps, _ = recording.data.shape
     titles = ["time (ms)"]
     for channel in recording.channels:

@@ -90,7 +90,7 @@ def _received(answer: dict[str, Any], folder: Path) -> Raw:
     if error := answer.get("error"):
         kind = UsageError if error["usage"] else RecordingError
         raise kind(error["what"], where=error["where"], why=error["why"], do=error["do"])
-    plain = {
+    plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in answer["raw"].items() if key in _PLAIN
     }
     time_file = folder / "time.npy"

@@ -212,6 +212,8 @@ def _read(tracks: list[Track], notes: list[str], where: str, reader: str) -> Raw
     time_ms, rate = None, first.rate_Hz
     if math.isnan(rate):
         axes = [s.times_s() for s in tracks[0].series if s is not None]
+        if not all((np.diff(axis) > 0).all() for axis in axes):
+            raise RecordingError("Time does not increase", where=where, why="time stamps are repeated or go back")
         starts = [float(axis[0]) for axis in axes]
         relative = np.stack([axis - axis[0] for axis in axes])
         if np.ptp(relative, axis=0).max() > 1e-9 + 1e-6 * relative[0, -1]:

@@ -71,8 +71,8 @@ def write(recording: Recording, path: str | Path, *, force: bool = False, check:
     >>> import tempfile
     >>> recording = Recording.from_arrays([0.0, 0.1, 0.2], [[0.0, -5.0, -2.0]])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write(recording, Path(folder) / "patch.abf", check=True).notes
-    ("channel 'I': rounded to 16 bit, one step is 0.000153 pA",)
+    ...     write(recording, Path(folder) / "patch.abf", check=True).notes[0]
+    "channel 'I': rounded to 16 bit, one step is 0.000153 pA"
     """
     path = Path(path)
     ending = path.suffix.lower()
