@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import reading
+
 HERE = Path(__file__).parent
 MARK = "benchmark-json:"
 #: One thread for BLAS: small matrices, and other work on the machine disturbs less. JAX uses all cores.
@@ -77,6 +79,7 @@ def collect() -> dict[str, Any]:
     for name in ("many", "gradient"):
         results[name] = {**part("engine", name), "load": load()[0]}
     results["likelihood"] = part("likelihood", "rows")
+    results["reading"] = part("reading", "rows")
     results["cold"] = part("cold", "rows")
     results["load_after"] = load()
     return results
@@ -122,6 +125,7 @@ def judge(results: dict[str, Any]) -> list[dict[str, Any]]:
             for r in results["likelihood"]
             if r["name"].startswith("10 states")
         ]
+    checks += reading.aims(results["reading"])
     for check in checks:
         relation, bound = check["aim"].split()
         check["met"] = check["value"] >= float(bound) if relation == ">=" else check["value"] <= float(bound)
@@ -203,6 +207,7 @@ def report(results: dict[str, Any]) -> str:
             f"{both['largest_difference_from_central_differences']:.0e}.",
         ]
     lines += likelihood(results["likelihood"])
+    lines += reading.lines(results["reading"])
     lines += ["", "## Whole processes", "", "| command | first s | best s |", "|---|---|---|"]
     for r in results["cold"] if isinstance(results["cold"], list) else []:
         if "skipped" in r:

@@ -50,3 +50,27 @@ def rows() -> dict[str, Any]:
             for name, t in times.items()
         ],
     }
+
+
+def aims(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is aimed at: at most twice the time of pyabf."""
+    return [
+        {"what": f"reading a 4 MB ABF, {r['name']}: times pyabf's time", "value": r["ratio"], "aim": "<= 2"}
+        for r in result.get("readers", [])[1:]
+    ]
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+    """Return the section of the report."""
+    head = ["", "## Reading a recording", ""]
+    if "failed" in result:
+        return [*head, f"Failed: {result['failed']}"]
+    table = [
+        f"| `{r['name']}` | {r['median_ms']:.1f} | {r['best_ms']:.1f} | {r['ratio']:.2f} |" for r in result["readers"]
+    ]
+    return [
+        *head,
+        f"One ABF1 file of {result['megabytes']:.1f} MB, {result['rounds']} rounds in one process, readers in turn.",
+        "", "| reader | median ms | best ms | times pyabf |", "|---|---|---|---|",
+        *table,
+    ]  # fmt: skip

@@ -21,7 +21,7 @@ REAL = {
     "winwcp": "myokit-wcp-file.wcp",
 }  # fmt: skip
 MADE = [
-    "heka", "igor wave", "igor wave 2", "igor experiment", "nwb", "nwb by name", "our nwb", "our abf", "csv", "tsv",
+    "heka", "igor wave", "igor wave 2", "igor experiment", "nwb", "our nwb", "our abf", "csv", "tsv",
     "netcdf",
 ]  # fmt: skip
 #: Text can be cut at the end of a line; a hole in samples cannot be seen there.
@@ -57,16 +57,16 @@ def make(kind: str, folder: Path, foreign) -> Path:
         ]  # fmt: skip
         (folder / "a.pxp").write_bytes(foreign.igor_experiment(["root", *waves, None]))
         return folder / "a.pxp"
-    if kind in ("nwb", "nwb by name"):
+    if kind == "nwb":
         pytest.importorskip("pynwb")
-        return foreign.nwb(folder / "a.nwb", table=kind == "nwb")
+        return foreign.nwb(folder / "a.nwb")
     ending = {"our nwb": ".nwb", "our abf": ".abf", "csv": ".csv", "tsv": ".tsv", "netcdf": ".nc"}[kind]
     return write(ours(), folder / f"a{ending}").path
 
 
 @pytest.fixture(scope="module", params=[*REAL, *MADE])
 def sample(request, tmp_path_factory, foreign):
-    """(kind, file)."""
+    """(kind, file, recording)."""
     kind = request.param
     if kind in REAL:
         told = os.environ.get("POTENTIATE_DATA")
@@ -74,15 +74,15 @@ def sample(request, tmp_path_factory, foreign):
         path = root / "format_fixtures" / REAL[kind]
         if not path.is_file():
             pytest.skip("no real recordings: set POTENTIATE_DATA")
-        return kind, path
+        return kind, path, read(path)
     if kind.startswith("igor"):
         pytest.importorskip("igor2")
-    return kind, make(kind, tmp_path_factory.mktemp("readers"), foreign)
+    path = make(kind, tmp_path_factory.mktemp("readers"), foreign)
+    return kind, path, read(path)
 
 
 def test_what_a_recording_must_say(sample):
-    kind, path = sample
-    recording = read(path)
+    kind, _, recording = sample
     count, sweeps, points = recording.data.shape
     assert recording.label == "data"
     assert sweeps >= 1
@@ -107,10 +107,10 @@ def test_what_a_recording_must_say(sample):
 
 
 def test_provenance(sample):
-    kind, path = sample
+    kind, path, recording = sample
     if kind == "netcdf":
         pytest.skip("NetCDF of this package gives back the provenance that was written")
-    provenance = read(path).provenance
+    provenance = recording.provenance
     assert provenance["file"] == path.name
     assert provenance["reader"].split()[0] in ("neo", "pyabf", "potentiate", "igor2")
     assert provenance["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -118,7 +118,7 @@ def test_provenance(sample):
 
 
 def test_read_twice_is_equal(sample):
-    first, second = read(sample[1]), read(sample[1])
+    first, second = sample[2], read(sample[1])
     assert np.array_equal(first.data, second.data, equal_nan=True)
     assert np.array_equal(first.time_ms, second.time_ms)
     assert first.channels == second.channels
@@ -126,7 +126,7 @@ def test_read_twice_is_equal(sample):
 
 
 def test_one_channel_can_be_asked_for(sample):
-    whole = read(sample[1])
+    whole = sample[2]
     last = len(whole.channels) - 1
     assert np.array_equal(read(sample[1], last).data[0], whole.data[last], equal_nan=True)
 
@@ -141,7 +141,7 @@ def test_the_wrong_name_is_refused(sample, tmp_path):
 
 @pytest.mark.timeout(60)
 def test_a_cut_file_is_refused(sample, tmp_path):
-    kind, path = sample
+    kind, path, before = sample
     whole = path.read_bytes()
     copy = tmp_path / path.name
     until = len(whole) - SLACK.get(kind, 0)
@@ -152,7 +152,6 @@ def test_a_cut_file_is_refused(sample, tmp_path):
         except RecordingError:
             continue
         # what still reads must be whole: the same samples, or (text) fewer rows
-        before = read(path)
         n = left.data.shape[2]
         assert kind in TEXT or left.data.shape == before.data.shape, at
         assert np.array_equal(left.data[..., : n - 1], before.data[..., : n - 1], equal_nan=True), at
@@ -161,7 +160,7 @@ def test_a_cut_file_is_refused(sample, tmp_path):
 @pytest.mark.timeout(60)
 def test_flipped_bytes_are_read_or_refused(sample, tmp_path):
     """Many damaged copies each: no other exception, no endless loop, nothing printed."""
-    kind, path = sample
+    kind, path, _ = sample
     whole = path.read_bytes()
     rng = np.random.default_rng(int.from_bytes(kind.encode()[:4], "big"))
     copy = tmp_path / path.name

@@ -173,8 +173,10 @@ def test_the_rate_is_not_cut_to_a_whole_number(data_dir, reader):
     assert recording.interval_ms == pytest.approx(2.48, rel=1e-6)
 
 
-@pytest.mark.parametrize("ending", [".abf", ".nwb", ".csv", ".nc"])
-@pytest.mark.parametrize("name", [n for n in FILES if "Axo" not in n])
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [(n, e) for n in FILES if "Axo" not in n for e in (".abf", ".csv", ".nc")] + [("myokit-abf-v1.abf", ".nwb")],
+)
 def test_real_recordings_leave_in_every_format(data_dir, tmp_path, name, ending):
     from potentiate.recordings import write
 

@@ -22,6 +22,8 @@ from .recording import Array, Recording
 BLOCK, HEADER_BLOCKS = 512, 12
 RANGE_V, RESOLUTION = 10.0, 32768
 UNKNOWN_DATE = 19700101
+#: Smaller values are nothing that anybody records, and their scale would not fit in 32 bits.
+SMALLEST = 1e-30
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def write_abf1(recording: Recording, path: Path) -> tuple[list[str], tuple[float
 def quantise(data: Array) -> Quantised:
     """Round (channel, sweep, time) to 16 bit; each channel uses the whole range, zero stays zero."""
     largest = np.abs(data).max(axis=(1, 2))
-    largest = np.where(largest > 0, largest, 1.0)
+    largest = np.where(largest > 0, np.maximum(largest, SMALLEST), 1.0)
     # rounded towards zero in float32, so that the largest value surely fits
     scales = np.nextafter((RANGE_V / RESOLUTION * 32766.0 / largest).astype(np.float32), np.float32(0))
     if not (np.isfinite(scales).all() and (scales > 0).all()):
