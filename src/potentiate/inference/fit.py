@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from .residuals import check_sweep, correlation_time
 from .result import Estimate, Fit, Start
 
 Intervals = Literal["profile", "curvature", "none"]
+Objective = Literal["least squares", "kalman"]
 Progress = Callable[[str, int, int], None]
 
 #: Noise of the cells is estimated anew until it changes by less than this part.
@@ -33,6 +35,8 @@ def fit(
     model: Model | Problem,
     experiments: Experiment | Sequence[Experiment] = (),
     *,
+    objective: Objective = "least squares",
+    growth: float | None = None,
     starts: int = 6,
     spread: float = 5.0,
     start_at: Mapping[str, float] | None = None,
@@ -42,13 +46,19 @@ def fit(
     progress: Progress | None = None,
     **options: Any,
 ) -> Fit:
-    """Fit a model to experiments by least squares.
+    """Fit a model to experiments.
 
     Parameters
     ----------
     model : Model or Problem
     experiments : Experiment or sequence of Experiment
         Not needed with a Problem.
+    objective : {"least squares", "kalman"}
+        "kalman" goes on from least squares with the likelihood that counts channels: each cell then also has a number
+        of channels, a conductance of one and a noise (:mod:`.channel_noise`).
+    growth : float, optional
+        Of bins, for "kalman": 0 reads every sample; 0.05 averages over a twentieth of the time since the last switch,
+        which is ten times faster. Default 0.05, and 0 behind a filter or where single samples are left out.
     starts : int
         The first start is where the documents (or `start_at`) put the parameters; the others scatter around it.
     spread : float
@@ -83,6 +93,10 @@ def fit(
     by the correlation time of the residuals. That is a repair, not a cure: channel noise has its own likelihood
     (objective "kalman").
     """
+    if objective not in ("least squares", "kalman"):
+        raise UsageError(f"Unknown objective {objective!r}", do="use 'least squares' or 'kalman'")
+    if intervals not in ("profile", "curvature", "none"):
+        raise UsageError(f"Unknown intervals {intervals!r}", do="use 'profile', 'curvature' or 'none'")
     problem = model if isinstance(model, Problem) else _problem(model, experiments, options)
     table = problem.table
     if not table.numbers:
@@ -129,7 +143,7 @@ def fit(
     jacobian = problem.jacobian(best.x, weight)
     known = information(jacobian, slow)
     profiles: list[ProfileInterval | None] = [None] * len(table.numbers)
-    if status == "ok" and intervals != "none":
+    if status == "ok" and intervals != "none" and objective == "least squares":
         try:
             profiles = _intervals(problem, best, weight, slow, intervals, level, progress, known.covariance)
         except KeyboardInterrupt:
@@ -151,11 +165,11 @@ def fit(
     nuisance = {"amplitude_nS": linear["amplitude"], "noise_pA": noise}
     if problem.rundown:
         nuisance["slope_nS"] = linear["slope"]
-    return Fit(
+    by_squares = Fit(
         problem,
         "least squares",
         best.x,
-        tuple(_estimate(problem, k, best, profiles[k], low, high, intervals) for k in range(len(table.numbers))),
+        tuple(_estimate(problem, k, best.x, best.at_bound, profiles[k], low, high) for k in range(len(table.numbers))),
         nuisance,
         log_likelihood,
         count,
@@ -169,7 +183,53 @@ def fit(
         seed,
         status,
         tuple(notes),
-    )  # fmt: skip
+    )
+    if objective == "least squares" or status != "ok":
+        return by_squares
+    if growth is None:
+        whole = all(e.filter_kHz is None and e.used.all() for e in problem.experiments)
+        growth = 0.05 if whole else 0.0
+    return _with_channel_noise(by_squares, growth, intervals, level, progress)
+
+
+def _with_channel_noise(
+    first: Fit, growth: float, intervals: Intervals, level: float, progress: Progress | None
+) -> Fit:
+    """Go on from least squares with the likelihood that counts channels."""
+    from .fit_channel_noise import maximise_channel_noise
+
+    problem = first.problem
+    try:
+        found = maximise_channel_noise(
+            first, _difference_noise(problem), growth=growth, intervals=intervals, level=level, progress=progress
+        )
+    except KeyboardInterrupt:
+        notes = (*first.notes, "interrupted: least squares only")
+        return dataclasses.replace(first, status="interrupted", notes=notes)
+    p, n = len(problem.table.numbers), len(problem.cells)
+    x, (low, high) = found.best.x, problem.table.bounds
+    own = np.exp(x[p : p + 3 * n]).reshape(3, n)
+    nuisance = {"channels": own[0], "conductance_pS": own[1], "noise_pA": own[2]}
+    if problem.rundown:
+        nuisance["rundown"] = x[p + 3 * n : p + 4 * n]
+    count, parameters = found.objective.readings(), x.size
+    correction = 2 * parameters * (parameters + 1) / max(count - parameters - 1, 1)
+    notes = () if found.best.status == "ok" else (f"the likelihood was still rising: {found.best.reason}",)
+    return dataclasses.replace(
+        first,
+        objective="kalman",
+        theta=x[:p],
+        estimates=tuple(_estimate(problem, k, x, found.best.at_bound, found.profiles[k], low, high) for k in range(p)),
+        nuisance=nuisance,
+        log_likelihood=found.best.value,
+        n_samples=count,
+        n_parameters=parameters,
+        aicc=-2 * found.best.value + 2 * parameters + correction,
+        information=found.information,
+        correlation_time=1.0,
+        seconds={k: first.seconds[k] + found.seconds[k] for k in found.seconds},
+        notes=notes,
+    )
 
 
 def _problem(model: Model, experiments: Experiment | Sequence[Experiment], options: dict[str, Any]) -> Problem:
@@ -301,22 +361,27 @@ def _intervals(
 
 
 def _estimate(
-    problem: Problem, k: int, best: LeastSquares, profile: ProfileInterval | None, low: np.ndarray, high: np.ndarray,
-    intervals: str,
-) -> Estimate:  # fmt: skip
+    problem: Problem,
+    k: int,
+    x: np.ndarray,
+    at_bound: np.ndarray,
+    profile: ProfileInterval | None,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> Estimate:
     number = problem.table.numbers[k]
     p = number.parameter
-    value = float(p.outward(best.x[k]))
+    value = float(p.outward(x[k]))
     if profile is None:
         ends, word, reason = (-math.inf, math.inf), "no interval", ""
-        if best.at_bound[k]:
+        if at_bound[k]:
             word, reason = "not determined", "at the bound of the search"
     else:
-        ends = tuple(float(p.outward(x)) if math.isfinite(x) else x for x in (profile.low, profile.high))
+        ends = tuple(float(p.outward(end)) if math.isfinite(end) else end for end in (profile.low, profile.high))
         if p.scale == "log" and ends[0] == -math.inf:
             ends = (0.0, ends[1])
         word, reason = profile.word, profile.reason
-        if best.at_bound[k] and word == "determined":
+        if at_bound[k] and word == "determined":
             word, reason = "one-sided", "at the bound of the search"
     shared = SHARES[number.share] if not number.applies_to else number.applies_to
     return Estimate(number.name, p.unit, value, ends[0], ends[1], word, reason, shared, p.start, p.low, p.high)

@@ -43,9 +43,12 @@ class Group:
     drug: str | None
     rate_map: RateMap
     plan: Plan
+    segments: tuple[tuple[tuple[int, float], ...], ...]  # (generator, ms) of each sweep
     take: np.ndarray  # (u, p) places in theta
     unit: np.ndarray  # (g,)
+    unit_cell: np.ndarray  # (u,) place in Problem.cells
     voltage_mV: np.ndarray  # (g,)
+    generator_drive_mV: np.ndarray  # (g,)
     factors: np.ndarray  # (g, 2 edges)
     rest: np.ndarray  # (s,) generator that the sweep has settled under
     drive_mV: np.ndarray  # (s, t)
@@ -128,12 +131,15 @@ class Problem:
         unit_of = {self.table.units[k][1]: i for i, k in enumerate(units)}
         length = max(self.experiments[i].recording.time_ms.size for i, _ in rows)
         dt = self.experiments[rows[0][0]].recording.interval_ms
-        index: dict[tuple[int, Condition, float | None], int] = {}
+        index: dict[tuple[int, Condition, float | None, float], int] = {}
         segments, rest = [], []
         courses = {i: self.experiments[i].courses() for i in dict.fromkeys(i for i, _ in rows)}
         for i, s in rows:
             e = self.experiments[i]
-            own = [(index.setdefault((unit_of[e.cell], c, e.temperature_C), len(index)), ms) for c, ms in courses[i][s]]
+            own = [
+                (index.setdefault((unit_of[e.cell], c, e.temperature_C, e.reversal_mV), len(index)), ms)
+                for c, ms in courses[i][s]
+            ]
             missing = dt * (length - 1) - sum(ms for _, ms in own)
             if missing > 1e-9:
                 own[-1] = (own[-1][0], own[-1][1] + missing)
@@ -141,7 +147,7 @@ class Problem:
             rest.append(own[0][0])
         factors = np.empty((len(index), len(rate_map.offset)))
         by_solution: dict[tuple[Any, float | None], list[tuple[int, float]]] = {}
-        for (_, condition, temperature), g in index.items():
+        for (_, condition, temperature, _), g in index.items():
             by_solution.setdefault((condition.ligands_uM, temperature), []).append((g, condition.voltage_mV))
         for (ligands, temperature), members in by_solution.items():
             places = [g for g, _ in members]
@@ -160,9 +166,12 @@ class Problem:
             drug,
             rate_map,
             plan_sweeps(segments, dt),
+            tuple(tuple(own) for own in segments),
             np.stack([self.table.take[k] for k in units]),
-            np.array([u for u, _, _ in index]),
-            np.array([c.voltage_mV for _, c, _ in index]),
+            np.array([u for u, *_ in index]),
+            np.array([self.cells.index(self.table.units[k][1]) for k in units]),
+            np.array([c.voltage_mV for _, c, *_ in index]),
+            np.array([c.voltage_mV - reversal for _, c, _, reversal in index]),
             factors,
             np.array(rest),
             drive,

@@ -38,6 +38,8 @@ class BinPlan:
         The distinct bins, as parts in order; -1 fills up.
     kind_ms : array, shape (kinds,)
         How long a bin of each kind lasts.
+    repeats : int array, shape (kinds,)
+        How often the parts follow each other within a bin: samples that it is the mean of.
     kind : int array, shape (sweeps, bins)
         Sweeps with fewer bins than the longest are filled up with kind 0: there the recording must be NaN.
     bins : int array, shape (sweeps,)
@@ -49,6 +51,7 @@ class BinPlan:
     part_ms: np.ndarray
     kinds: np.ndarray
     kind_ms: np.ndarray
+    repeats: np.ndarray
     kind: np.ndarray
     bins: np.ndarray
 
@@ -67,13 +70,15 @@ class BinPlan:
         return squarings_for(weight, 1.0)
 
 
-def plan_bins(sweeps: Sequence[Sequence[Bin]]) -> BinPlan:
+def plan_bins(sweeps: Sequence[Sequence[Bin]], repeats: Sequence[Sequence[int]] | None = None) -> BinPlan:
     """Plan sweeps given as bins, each a sequence of (generator index, duration in ms).
 
     Parameters
     ----------
     sweeps : sequence of sequences of bins
         Sweeps may differ in the number of bins.
+    repeats : sequence of sequences of int, optional
+        How often each bin's parts are passed through, with a sample at each end (for the reading "mean of samples").
 
     Returns
     -------
@@ -93,7 +98,7 @@ def plan_bins(sweeps: Sequence[Sequence[Bin]]) -> BinPlan:
     array([[1., 1., 1., 1.]])
     """
     parts: dict[tuple[int, float], int] = {}
-    kinds: dict[tuple[int, ...], int] = {}
+    kinds: dict[tuple[int, tuple[int, ...]], int] = {}
     order: list[list[int]] = []
     for s, sweep in enumerate(sweeps):
         order.append([])
@@ -104,18 +109,22 @@ def plan_bins(sweeps: Sequence[Sequence[Bin]]) -> BinPlan:
                 if not (math.isfinite(ms) and ms >= 0 and generator >= 0):
                     raise UsageError(f"A bin has the part ({generator}, {ms} ms)", where=f"sweep {s}, bin {b}")
             key = tuple(parts.setdefault((int(g), round(float(ms), 9)), len(parts)) for g, ms in one)
-            order[-1].append(kinds.setdefault(key, len(kinds)))
+            often = 1 if repeats is None else int(repeats[s][b])
+            if often < 1:
+                raise UsageError(f"A bin is passed through {often} times", where=f"sweep {s}, bin {b}")
+            order[-1].append(kinds.setdefault((often, key), len(kinds)))
     longest = max(map(len, order), default=0)
     if not longest:
         raise UsageError("There is no bin to plan", do="give at least one sweep with at least one bin")
     part_ms = np.array([ms for _, ms in parts])
-    width = max(map(len, kinds))
+    width = max(len(key) for _, key in kinds)
     return BinPlan(
         n_generators=1 + max(g for g, _ in parts),
         part_generator=np.array([g for g, _ in parts], dtype=int),
         part_ms=part_ms,
-        kinds=np.array([list(key) + [-1] * (width - len(key)) for key in kinds]),
-        kind_ms=np.array([part_ms[list(key)].sum() for key in kinds]),
+        kinds=np.array([list(key) + [-1] * (width - len(key)) for _, key in kinds]),
+        kind_ms=np.array([often * part_ms[list(key)].sum() for often, key in kinds]),
+        repeats=np.array([often for often, _ in kinds]),
         kind=np.array([own + [0] * (longest - len(own)) for own in order]),
         bins=np.array([len(own) for own in order]),
     )

@@ -20,10 +20,11 @@ from ..errors import UsageError
 from ..numerics.count_filter import filter_counts, log_density, pack
 from ..numerics.interval_average import interval_moments, sample_moments
 from ..numerics.low_pass import LowPass
+from ..numerics.sample_average import sample_mean_moments
 from .bins import BinPlan
 from .filtered_current import predict_filtered
 
-Reading = Literal["average", "sample"]
+Reading = Literal["average", "sample", "mean of samples"]
 
 
 def bin_noise(samples: Any, white_pA2: Any, floor_pA2: Any = 0.0) -> Any:
@@ -81,8 +82,9 @@ def predict_current(
     noise_pA2 : array that broadcasts to (sweeps, bins)
         Variance of each reading that is not due to channels (:func:`bin_noise`).
     baseline_pA : array that broadcasts to (sweeps, bins)
-    reading : {"average", "sample"}
-        Whether a reading is the mean over its bin or the value at the end of it.
+    reading : {"average", "sample", "mean of samples"}
+        Whether a reading is the mean over its bin, the value at the end of it, or the mean of the values at the ends of
+        its repetitions (a record that was averaged after sampling). The last two are the same without repetitions.
     open_noise : array, shape (n,) or (generators, n), optional
         White noise that an open channel adds: spectral density in pA^2 ms; for unfiltered samples variance in pA^2.
     low_pass : LowPass, optional
@@ -114,6 +116,8 @@ def predict_current(
     y = xp.asarray(current_pA) - baseline_pA
     noise = xp.broadcast_to(xp.asarray(noise_pA2, dtype=float), shape)
     if low_pass is not None:
+        if reading == "mean of samples":
+            raise UsageError("Means of filtered samples are not worked out", do="read every sample behind a filter")
         prediction, variance = predict_filtered(
             plan,
             y,
@@ -131,7 +135,12 @@ def predict_current(
         )
         return prediction + baseline_pA, variance
     parts = (plan.part_generator, plan.part_ms, plan.kinds)
-    if reading == "sample":
+    if reading == "mean of samples":
+        moments = sample_mean_moments(
+            generators, currents_pA, *parts, plan.repeats, variance=open_noise, xp=xp, squarings=squarings
+        )
+        per_ms = np.ones(len(plan.kind_ms))
+    elif reading == "sample":
         moments = sample_moments(generators, currents_pA, *parts, variance=open_noise, xp=xp, squarings=squarings)
         per_ms = np.ones(len(plan.kind_ms))
     else:
@@ -237,8 +246,10 @@ def _check(plan: BinPlan, current_pA: Any, generators: Any, reading: str) -> Non
         )
     if len(generators) < plan.n_generators:
         raise UsageError(f"{len(generators)} generators", why=f"the plan needs {plan.n_generators}")
-    if reading not in ("average", "sample"):
-        raise UsageError(f"Unknown reading {reading!r}", do="use 'average' or 'sample'")
+    if reading not in ("average", "sample", "mean of samples"):
+        raise UsageError(f"Unknown reading {reading!r}", do="use 'average', 'sample' or 'mean of samples'")
+    if reading != "mean of samples" and plan.repeats.max() > 1:
+        raise UsageError("Bins with repetitions are read as means of samples")
     if not isinstance(current_pA, np.ndarray):
         return  # traced: values cannot be looked at
     absent = np.arange(plan.kind.shape[1]) >= plan.bins[:, None]
