@@ -1,14 +1,30 @@
-"""Writers of formats that this package only reads, made from the published layouts: oracles of the readers.
+"""Settings of every test (float64, one platform, no display, repeatable random examples), and files of foreign formats.
 
 HEKA: "DataFile_v9.txt", "PulsedFile_v9.txt", "StimFile_v9.txt" (HEKA). Igor: Technical Notes TN003 and PTN003
-(WaveMetrics). Nothing here shares code with the readers.
+(WaveMetrics). Made from the published layouts, as oracles of the readers; nothing here shares code with them.
 """
 
+import os
 import struct
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+# before anything imports JAX or matplotlib
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+hypothesis.settings.register_profile(
+    "potentiate",
+    derandomize=True,
+    deadline=None,  # the first example compiles; the time limit is pytest's
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("potentiate")
 
 
 def _record(size, fields):
