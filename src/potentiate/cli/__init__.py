@@ -22,6 +22,9 @@ COMMANDS = {
     "doctor": ("potentiate.cli.doctor:doctor", "Check the installation."),
 }
 
+#: (command, kind) whose options are its own: what ``--as`` names is another subject.
+KINDS = {("measure", kind): "potentiate.cli.measure_table:measure_table" for kind in ("hill", "groups")}
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code of its outcome.
@@ -74,7 +77,7 @@ def _dispatch(words: list[str]) -> int:
         result_action="return_value",
     )
     for name, (target, line) in COMMANDS.items():
-        app.command(target, name=name, help=line)
+        app.command(KINDS.get((name, _asked_as(words)), target), name=name, help=line)
     _check_out(words)
     _check_signs(words)
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
@@ -84,6 +87,16 @@ def _dispatch(words: list[str]) -> int:
     except cyclopts.CycloptsError as error:
         raise UsageError(str(error), do=f"see: potentiate {words[0] if words else ''} --help") from None
     return int(result) if isinstance(result, int) else 0
+
+
+def _asked_as(words: list[str]) -> str:
+    """Return what ``--as`` names, or nothing."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--as":
+            return following
+        if word.startswith("--as="):
+            return word.removeprefix("--as=")
+    return ""
 
 
 def _check_out(words: list[str]) -> None:

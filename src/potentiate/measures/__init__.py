@@ -7,6 +7,10 @@ from .concentration import ConcentrationResponse as ConcentrationResponse
 from .concentration import concentration_response as concentration_response
 from .concentration import half_concentration as half_concentration
 from .concentration import hill as hill
+from .concentration_sets import ConcentrationSets as ConcentrationSets
+from .concentration_sets import PooledResponse as PooledResponse
+from .concentration_sets import fit_sets as fit_sets
+from .concentration_sets import pool_normalised as pool_normalised
 from .conventions import CONVENTIONS as CONVENTIONS
 from .conventions import Convention as Convention
 from .conventions import convention as convention

@@ -52,7 +52,7 @@ class ConcentrationResponse:
         ``ec50`` in the unit of the concentrations (an IC50 where top < bottom); intervals from the profile. The
         status is ``ok`` where the parameter is determined; a held parameter says so in its notes.
     ssr : float
-        Sum of squared residuals.
+        Sum of squared residuals; of residuals divided by their standard deviation where these were given.
     n_points : int
     word : str
         "determined", "one-sided" or "not determined", for `ec50`.
@@ -78,6 +78,7 @@ def concentration_response(
     convention: str | None = None,
     bottom: float | None = None,
     top: float | None = None,
+    sd: ArrayLike | None = None,
     concentration_unit: str = "uM",
     response_unit: str = "",
     intervals: bool = True,
@@ -94,6 +95,9 @@ def concentration_response(
         3-parameter holds bottom = 0; nH=1 holds the slope.
     bottom, top : float, optional
         Hold these.
+    sd : (n,) array, optional
+        Standard deviation of each response: residuals count divided by it. Only the ratios matter, since the scale of
+        the noise is still estimated from the residuals; a note says how the two compare.
     concentration_unit, response_unit : str
     intervals : bool
         Profile intervals and words (the most of the work).
@@ -107,13 +111,14 @@ def concentration_response(
     Raises
     ------
     UsageError
-        Lengths differ, or a concentration is negative or infinite.
+        Lengths differ, a concentration is negative or infinite, or a standard deviation is not positive.
     """
     form = chosen("concentration_response", convention)
     c, y = np.asarray(concentration, dtype=float).ravel(), np.asarray(response, dtype=float).ravel()
     if c.shape != y.shape:
         raise UsageError("Concentrations and responses differ in number", why=f"{c.size} and {y.size}")
     used = ~np.isnan(c) & np.isfinite(y)
+    w = _weights(sd, used)
     c, y = c[used], y[used]
     if (c < 0).any() or np.isinf(c).any():
         raise UsageError("A concentration is negative or infinite")
@@ -148,10 +153,10 @@ def concentration_response(
 
     def residual(p: Array) -> Array:
         v = full(p)
-        return hill(c, v[0], v[1], math.exp(v[2]), math.exp(v[3])) - y
+        return (hill(c, v[0], v[1], math.exp(v[2]), math.exp(v[3])) - y) * w
 
     bounds = (low[free], high[free])
-    best = _search(residual, c, y, levels, held, free, bounds, typical[free])
+    best = _search(residual, c, y, w, levels, held, free, bounds, typical[free])
     if best.status != "ok":
         return nothing("solver", best.reason)
     values = full(best.x)
@@ -168,11 +173,26 @@ def concentration_response(
         notes = [f"tested {levels[0]:g} to {levels[-1]:g} {concentration_unit}"] if k == 2 else []
         if k == 2 and not levels[0] <= value <= levels[-1]:
             notes.append("outside the tested range: extrapolated")
+        if k == 2 and sd is not None and c.size > len(free):
+            spread = math.sqrt(best.ssr / (c.size - len(free)))
+            notes.append(f"weighted by 1/SD^2; the residuals are {spread:.3g} times the SD given")
         made[k] = _parameter(
             id, value, unit, profiles.get(k), back.get(k, float), form, k not in free, at_bound.get(k, False), notes
         )
     word = profiles[2].word if intervals else "not determined"
     return ConcentrationResponse(made[2], made[3], made[0], made[1], best.ssr, c.size, word)
+
+
+def _weights(sd: ArrayLike | None, used: NDArray[np.bool_]) -> Array:
+    """Return the factor of each residual that is used."""
+    if sd is None:
+        return np.ones(int(used.sum()))
+    spread = np.asarray(sd, dtype=float).ravel()
+    if spread.shape != used.shape:
+        raise UsageError("Responses and standard deviations differ in number", why=f"{used.size} and {spread.size}")
+    if not (np.isfinite(spread[used]) & (spread[used] > 0)).all():
+        raise UsageError("A standard deviation is missing or not positive", do="leave out sd, or complete it")
+    return 1.0 / spread[used]
 
 
 def _parameter(
@@ -191,7 +211,7 @@ def _parameter(
 
 
 def _search(
-    residual: Callable[[Array], Array], c: Array, y: Array, levels: Array, held: dict[int, float | None],
+    residual: Callable[[Array], Array], c: Array, y: Array, w: Array, levels: Array, held: dict[int, float | None],
     free: list[int], bounds: tuple[Array, Array], typical: Array,
 ) -> LeastSquares:  # fmt: skip
     """Levenberg-Marquardt from the best three of a grid of (EC50, slope), bottom and top solved linearly."""
@@ -200,13 +220,13 @@ def _search(
     for log_ec50 in grid:
         for slope in (0.5, 1.0, 1.7, 3.0) if held[3] is None else (held[3],):
             share = hill(c, 0.0, 1.0, math.exp(log_ec50), slope)
-            columns, target = [], y.copy()
+            columns, target = [], w * y
             for k, column in ((0, 1 - share), (1, share)):
                 value = held[k]
                 if value is None:
-                    columns.append(column)
+                    columns.append(w * column)
                 else:
-                    target = target - value * column
+                    target = target - value * w * column
             ends: list[float] = []
             if columns:
                 matrix = np.column_stack(columns)

@@ -118,6 +118,12 @@ class MixedModel:
         hit = np.array([all(cell[names.index(k)] == v for k, v in at.items()) for cell in self._cells], dtype=float)
         return hit / hit.sum()
 
+    def observed(self, **at: str) -> Array:
+        """Return the measured values at some levels, in the unit of the quantity."""
+        hit = self.weights(**at) > 0
+        y = self._y[[i for i, cell in enumerate(self._of_row) if hit[cell]]]
+        return np.exp(y) if self.log else y
+
     def mean(self, **at: str) -> Statistic:
         """Return the marginal mean at some levels (geometric where logarithms were fitted), with interval."""
         return self._effect(self.weights(**at), "marginal_mean").effect
