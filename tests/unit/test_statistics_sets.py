@@ -58,7 +58,7 @@ def test_order_of_sets_does_not_matter():
     assert one.parameters["cell 1", "EC50"].value == pytest.approx(two.parameters["cell 1", "EC50"].value, rel=1e-5)
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(st.floats(1e-3, 1e3))
 def test_only_ratios_of_weights_matter(scale):
     rng = np.random.default_rng(3)

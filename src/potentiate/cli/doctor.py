@@ -33,6 +33,7 @@ NEEDED = {
 OPTIONAL = {
     "pynwb": "NWB files (extra nwb)",
     "igor2": "Igor waves and experiments (extra igor)",
+    "statsmodels": "the second opinion on mixed models (extra statistics)",
     "myokit": "comparison with another simulator (tests only)",
     "neuron": "comparison with another simulator (tests only)",
     "libroadrunner": "comparison with another simulator (tests only)",

@@ -81,11 +81,19 @@ class FTest:
 
 @dataclass(frozen=True)
 class _Block:
-    """Rows that share no group with other rows: V is block-diagonal, and every sum runs over blocks."""
+    """Sets of rows that share no group with other rows: V is block-diagonal, and every sum runs over blocks.
+
+    Blocks of one size are stacked: `y` (block, row), `design` (block, row, p), each of `parts` (block, row, row).
+    """
 
     y: Array
     design: Array
     parts: tuple[Array, ...]
+
+    def across(self, one: Array, other: Array) -> Array:
+        """Return the sum over blocks of ``one' other``, for (block, row, ...) arrays."""
+        rows = self.y.size
+        return one.reshape(rows, -1).T @ other.reshape(rows, -1)
 
 
 def _blocks(y: Array, design: Array, groups: Sequence[Sequence[object]]) -> list[_Block]:
@@ -106,12 +114,15 @@ def _blocks(y: Array, design: Array, groups: Sequence[Sequence[object]]) -> list
             parent[root(i)] = root(first.setdefault(label, i))
         number = {label: k for k, label in enumerate(first)}
         codes.append(np.array([number[label] for label in labels]))
-    roots = np.array([root(i) for i in range(n)])
+    members: dict[int, list[int]] = {}
+    for i in range(n):
+        members.setdefault(root(i), []).append(i)
     made = []
-    for one in np.unique(roots):
-        rows = np.flatnonzero(roots == one)
-        parts = tuple((code[rows][:, None] == code[rows][None, :]).astype(float) for code in codes)
-        made.append(_Block(y[rows], design[rows], (*parts, np.eye(rows.size))))
+    for size in sorted({len(rows) for rows in members.values()}):
+        rows = np.array([r for r in members.values() if len(r) == size])
+        parts = [(code[rows][:, :, None] == code[rows][:, None, :]).astype(float) for code in codes]
+        unit = np.broadcast_to(np.eye(size), (len(rows), size, size))
+        made.append(_Block(y[rows], design[rows], (*parts, unit)))
     return made
 
 
@@ -181,38 +192,39 @@ def fit_variances(y: Array, design: Array, groups: Sequence[Sequence[object]]) -
 
 
 def _inverse(block: _Block, variances: Array) -> tuple[Array, float]:
-    """Return V^-1 of a block, and the logarithm of its determinant."""
+    """Return V^-1 of stacked blocks, and the logarithm of the determinant of them all."""
     v = sum((part * k for part, k in zip(block.parts, variances, strict=True)), np.zeros_like(block.parts[0]))
     half = np.linalg.inv(np.linalg.cholesky(v))
-    return half.T @ half, -2.0 * float(np.log(np.diag(half)).sum())
+    diagonal = np.diagonal(half, axis1=1, axis2=2)
+    return np.swapaxes(half, 1, 2) @ half, -2.0 * float(np.log(diagonal).sum())
 
 
 def _criterion(relative: Array, blocks: Sequence[_Block], free: int) -> tuple[float, Array, float]:
     """Return twice the negative log-likelihood with the residual profiled out, its gradient, and y' P y."""
-    p = blocks[0].design.shape[1]
-    inside, across, square, log_det = np.zeros((p, p)), np.zeros(p), 0.0, 0.0
+    p = blocks[0].design.shape[2]
+    inside, right, square, log_det = np.zeros((p, p)), np.zeros(p), 0.0, 0.0
     kept = []
     for block in blocks:
         inverse, determinant = _inverse(block, np.append(relative, 1.0))
         weighted = inverse @ block.design
-        inside += block.design.T @ weighted
-        across += weighted.T @ block.y
-        square += float(block.y @ inverse @ block.y)
+        inside += block.across(block.design, weighted)
+        right += block.across(weighted, block.y)[:, 0]
+        square += float(np.sum(block.y * (inverse @ block.y[..., None])[..., 0]))
         log_det += determinant
         kept.append((inverse, weighted))
     phi = np.linalg.inv(inside)
-    beta = phi @ across
+    beta = phi @ right
     rest = 0.0
     slope = np.zeros(relative.size)
     quadratic = np.zeros(relative.size)
     for block, (inverse, weighted) in zip(blocks, kept, strict=True):
         left = block.y - block.design @ beta
-        turned = inverse @ left
-        rest += float(left @ turned)
+        turned = (inverse @ left[..., None])[..., 0]
+        rest += float(np.sum(left * turned))
         for k in range(relative.size):
             part = block.parts[k]
-            slope[k] += float(np.sum(inverse * part)) - float(np.sum(phi * (weighted.T @ part @ weighted)))
-            quadratic[k] += float(turned @ part @ turned)
+            slope[k] += float(np.sum(inverse * part)) - float(np.sum(phi * block.across(weighted, part @ weighted)))
+            quadratic[k] += float(np.sum(turned * (part @ turned[..., None])[..., 0]))
     if not rest > 1e-14 * square:
         return math.inf, slope, rest
     value = log_det + float(np.linalg.slogdet(inside)[1]) + free * math.log(rest / free)
@@ -239,23 +251,23 @@ def _failed(p: int, k: int, reason: str) -> VarianceFit:
 
 def _kenward_roger(blocks: Sequence[_Block], variances: Array) -> tuple[Array, tuple[Array, ...], Array, Array, Array]:
     """Return W, P_i, Phi and the adjusted Phi, in the symbols of Kenward & Roger (1997), and the fixed effects."""
-    size, p = variances.size, blocks[0].design.shape[1]
-    inside, across = np.zeros((p, p)), np.zeros(p)
+    size, p = variances.size, blocks[0].design.shape[2]
+    inside, right = np.zeros((p, p)), np.zeros(p)
     slopes = np.zeros((size, p, p))
     second = np.zeros((size, size, p, p))
     information = np.zeros((size, size))
     for block in blocks:
         inverse, _ = _inverse(block, variances)
         weighted = inverse @ block.design
-        inside += block.design.T @ weighted
-        across += weighted.T @ block.y
+        inside += block.across(block.design, weighted)
+        right += block.across(weighted, block.y)[:, 0]
         turned = [inverse @ part for part in block.parts]
         seen = [part @ weighted for part in block.parts]
         for i in range(size):
-            slopes[i] -= weighted.T @ seen[i]
+            slopes[i] -= block.across(weighted, seen[i])
             for j in range(size):
-                second[i, j] += seen[i].T @ inverse @ seen[j]
-                information[i, j] += 0.5 * float(np.sum(turned[i] * turned[j].T))
+                second[i, j] += block.across(seen[i], inverse @ seen[j])
+                information[i, j] += 0.5 * float(np.sum(turned[i] * np.swapaxes(turned[j], 1, 2)))
     phi = np.linalg.inv(inside)
     phi = (phi + phi.T) / 2
     for i in range(size):
@@ -270,7 +282,7 @@ def _kenward_roger(blocks: Sequence[_Block], variances: Array) -> tuple[Array, t
             middle += weights[i, j] * (second[i, j] - slopes[i] @ phi @ slopes[j])
     adjusted = phi + 2 * phi @ middle @ phi
     adjusted = np.asarray((adjusted + adjusted.T) / 2, dtype=float)
-    return weights, tuple(slopes), np.asarray(phi, dtype=float), adjusted, phi @ across
+    return weights, tuple(slopes), np.asarray(phi, dtype=float), adjusted, phi @ right
 
 
 def f_test(fit: VarianceFit, contrasts: Array) -> FTest:
