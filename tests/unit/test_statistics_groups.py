@@ -21,6 +21,7 @@ def spread(*groups):
 
 
 class TestAgainstScipy:
+    @settings(deadline=None)
     @given(samples, samples)
     def test_welch(self, a, b):
         assume(spread(a, b))
@@ -31,6 +32,7 @@ class TestAgainstScipy:
         t = mean_difference(a, b, convention="t").estimate
         assert t.interval == pytest.approx(tuple(theirs.confidence_interval()), rel=1e-9, abs=1e-9)
 
+    @settings(deadline=None)
     @given(samples, st.data())
     def test_paired(self, a, data):
         b = data.draw(st.lists(st.floats(-100, 100), min_size=len(a), max_size=len(a)))
@@ -39,7 +41,7 @@ class TestAgainstScipy:
         assert (ours.statistic, ours.df) == pytest.approx((theirs.statistic, theirs.df), rel=1e-9)
         assert ours.value == pytest.approx(theirs.pvalue, rel=1e-9, abs=1e-300)
 
-    @settings(max_examples=30)
+    @settings(max_examples=30, deadline=None)
     @given(positive, positive)
     def test_ratio_of_geometric_means(self, a, b):
         assume(spread(a, b))
@@ -69,7 +71,7 @@ class TestAgainstScipy:
         assert paired.value == scipy.stats.wilcoxon(b - a).pvalue
         assert paired.convention == "Wilcoxon signed rank"
 
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
     def test_holm_is_the_closure_of_bonferroni(self, p):
         """Marcus, Peritz & Gabriel 1976: reject where every intersection that holds the hypothesis is rejected."""
@@ -79,7 +81,7 @@ class TestAgainstScipy:
 
 
 class TestInvariances:
-    @settings(max_examples=25)
+    @settings(max_examples=25, deadline=None)
     @given(positive, positive, st.floats(1e-3, 1e3))
     def test_units_scale_the_difference_and_leave_ratio_and_p(self, a, b, scale):
         assume(spread(a, b))
@@ -92,7 +94,7 @@ class TestInvariances:
         assert ratio[0].interval == pytest.approx(ratio[1].interval, rel=1e-6)
         assert difference_test(x, y).value == pytest.approx(difference_test(scale * x, scale * y).value, rel=1e-6)
 
-    @settings(max_examples=25)
+    @settings(max_examples=25, deadline=None)
     @given(samples, samples)
     def test_swapping_groups_turns_the_sign(self, a, b):
         assume(spread(a, b))
@@ -101,7 +103,7 @@ class TestInvariances:
         assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]), abs=1e-9)
         assert difference_test(a, b).value == pytest.approx(difference_test(b, a).value)
 
-    @settings(max_examples=20)
+    @settings(max_examples=20, deadline=None)
     @given(st.permutations(range(12)), st.permutations(list("abcdef")))
     def test_order_of_rows_and_names_of_cells_do_not_matter(self, order, letters):
         rng = np.random.default_rng(7)
@@ -252,6 +254,7 @@ class TestUnitOfN:
         assert "animal is blank in 1 row" in unit_of_n(table, "cell").reason
         assert "left out" in unit_of_n(table, "animal").notes[0]
 
+    @settings(deadline=None)
     @given(st.lists(st.integers(1, 4), min_size=2, max_size=6))
     def test_refused_exactly_where_an_animal_has_several_cells(self, cells):
         found = unit_of_n(nested(cells), "cell")

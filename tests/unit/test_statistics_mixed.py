@@ -78,7 +78,7 @@ def test_nested_balanced_design_is_the_test_on_animal_means():
     assert found.test.statistic == pytest.approx(theirs.statistic, rel=1e-3)
 
 
-@settings(max_examples=5)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 10_000))
 def test_statsmodels_agrees_where_it_converges(seed):
     model = mixed_model(made(seed=seed, drop=3), "x", ["genotype", "drug"], LEVELS, log=True)
@@ -92,7 +92,7 @@ def test_statsmodels_agrees_where_it_converges(seed):
         assert model.fit.variances == pytest.approx(theirs.variances, abs=4e-3)
 
 
-@settings(max_examples=8)
+@settings(max_examples=8, deadline=None)
 @given(scale=st.floats(1e-3, 1e3), order=st.randoms(use_true_random=False))
 def test_units_order_and_names_do_not_matter(scale, order):
     table = made(drop=2, seed=8)

@@ -18,7 +18,7 @@ def planted(ec50=(30.0, 30.0, 30.0), slope=1.4, noise=0.0, seed=0):
     }
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(st.floats(8, 150), st.floats(0.7, 2.5))
 def test_shared_parameters_come_back(ec50, slope):
     found = fit_sets(planted((ec50,) * 3, slope), ["EC50", "nH"], convention="3-parameter", intervals=False)
@@ -58,7 +58,7 @@ def test_order_of_sets_does_not_matter():
     assert one.parameters["cell 1", "EC50"].value == pytest.approx(two.parameters["cell 1", "EC50"].value, rel=1e-5)
 
 
-@settings(max_examples=4)
+@settings(max_examples=4, deadline=None)
 @given(st.floats(1e-3, 1e3))
 def test_only_ratios_of_weights_matter(scale):
     rng = np.random.default_rng(3)

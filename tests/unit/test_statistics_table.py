@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from potentiate.errors import DataError, UnknownNameError
@@ -106,6 +106,7 @@ def test_missing_files_and_columns(tmp_path):
         Table.from_columns({"a": [1], "b": [1, 2]})
 
 
+@settings(deadline=None)
 @given(
     values=st.lists(st.floats(-1e12, 1e12) | st.none(), min_size=1, max_size=30),
     words=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12),
@@ -117,6 +118,7 @@ def test_python_values_survive(values, words):
     assert np.array_equal(got, wanted, equal_nan=True)
 
 
+@settings(deadline=None)
 @given(noise=st.binary(max_size=300))
 def test_bytes_never_crash_the_reader(noise, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "noise.csv"
