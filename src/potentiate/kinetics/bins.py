@@ -61,13 +61,11 @@ class BinPlan:
         return self.kind_ms[self.kind]
 
     def squarings(self, exit_rates_per_ms: np.ndarray, low_pass: LowPass | None = None) -> int:
-        """Return the squarings that the exponentials need, given each generator's largest exit rate, and the filter."""
-        exits = np.asarray(exit_rates_per_ms)
-        weight = float(np.max(exits[self.part_generator] * self.part_ms, initial=0.0))
+        """Return the squarings that the longest part needs, given the largest exit rates of the generators."""
+        longest, fastest = float(self.part_ms.max()), float(np.max(exit_rates_per_ms))
         if low_pass is not None:
-            longest = max(float(self.part_ms.max()), RUN_IN / low_pass.slowest_per_ms)
-            weight = (float(exits.max()) + low_pass.largest_per_ms) * longest
-        return squarings_for(weight, 1.0)
+            longest, fastest = max(longest, RUN_IN / low_pass.slowest_per_ms), fastest + low_pass.largest_per_ms
+        return squarings_for(fastest, longest)
 
 
 def plan_bins(sweeps: Sequence[Sequence[Bin]], repeats: Sequence[Sequence[int]] | None = None) -> BinPlan:

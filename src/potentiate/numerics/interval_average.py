@@ -21,6 +21,7 @@ from .matrix_exponential import squarings_for, transition_matrix
 
 _COEFFICIENTS = [[1.0 / math.factorial(4 * row + k) for k in range(4)] for row in range(4)]
 _LAST = 1.0 / math.factorial(16)
+_STEP = 6  # squarings after which short parts may drop out
 _AIM = 0.5  # of the scaled norm; at twice this the series is still good to 3e-15
 
 
@@ -77,23 +78,29 @@ def block_generator(generator: Any, current: Any, density: Any, a: np.ndarray, b
     return xp.concatenate([xp.concatenate(row, axis=-1) for row in blocks], axis=-2)
 
 
-def _exponential(matrix: Any, shift: Any, weight: Any, squarings: int, xp: Any) -> Any:
-    """Return ``exp(matrix)`` by the shifted series of :mod:`.matrix_exponential`; NaN if `weight` is too large."""
+def _exponential(matrix: Any, shift: Any, weight: Any, squarings: np.ndarray, xp: Any) -> Any:
+    """Return ``exp(matrix)`` by the shifted series of :mod:`.matrix_exponential`; NaN if `weight` is too large.
+
+    `squarings` of each matrix must not increase along the batch: those that are done drop out of it.
+    """
     scale = 0.5**squarings
     eye = np.eye(matrix.shape[-1])
-    shift = (shift * scale)[..., None, None]
-    b = matrix * scale + shift * eye
+    shift = (shift * scale)[:, None, None]
+    b = matrix * scale[:, None, None] + shift * eye
     b2 = b @ b
     b3, b4 = b2 @ b, b2 @ b2
     terms = [c[0] * eye + c[1] * b + c[2] * b2 + c[3] * b3 for c in _COEFFICIENTS]
     series = terms[3] + _LAST * b4
     for k in (2, 1, 0):
         series = series @ b4 + terms[k]
-    trusted = (weight * scale)[..., None, None] <= 2.0 * _AIM
+    trusted = (weight * scale)[:, None, None] <= 2.0 * _AIM
     series = series * xp.where(trusted, xp.exp(-shift), xp.nan)
-    for _ in range(squarings):
-        series = series @ series
-    return series
+    done = []
+    for s in range(int(squarings.max(initial=0))):
+        more = int((squarings > s).sum())
+        done.append(series[more:])
+        series = series[:more] @ series[:more]
+    return xp.concatenate([series, *reversed(done)])
 
 
 def _constant(value: Any, xp: Any) -> Any:
@@ -135,7 +142,7 @@ def interval_moments(
     xp : module
         ``numpy`` or ``jax.numpy``.
     squarings : int, optional
-        Required under JAX; NaN results where it is too small for the rates.
+        For the longest part under the fastest generator; required under JAX, NaN results where it is too small.
 
     Returns
     -------
@@ -159,9 +166,15 @@ def interval_moments(
     speed = float(np.abs(a).sum(axis=-1).max())
     shift = _constant((exits + 2.0 * speed) * part_ms, xp)
     weight = _constant((exits + 4.0 * speed) * part_ms, xp)
+    longest = float(part_ms.max(initial=0.0))
     if squarings is None:
-        squarings = squarings_for(float(np.max(weight, initial=0.0)), 1.0)
-    scaled = _exponential(block * part_ms[:, None, None], shift, weight, squarings, xp)
+        squarings = squarings_for(float(np.max(exits, initial=0.0)) + 4.0 * speed, longest)
+    # a part half as long needs one squaring less, whatever its generator; in steps, each of which is compiled
+    shorter = _STEP * np.floor(np.log2(longest / np.where(part_ms > 0, part_ms, np.nan)) / _STEP)
+    own = np.maximum(squarings - np.where(part_ms > 0, shorter, squarings), 0.0)
+    order = np.argsort(-own, kind="stable")
+    matrices = (block * part_ms[:, None, None])[order]
+    scaled = _exponential(matrices, shift[order], weight[order], own[order], xp)[np.argsort(order)]
     grade = np.repeat([0, 1, 2], [n, n * m, m * m])
     parts = scaled * unit[:, None, None] ** np.maximum(grade[None, :] - grade[:, None], 0)
     parts = xp.concatenate([parts, np.eye(len(grade))[None]])
