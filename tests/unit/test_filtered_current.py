@@ -127,8 +127,7 @@ def test_white_noise_behind_the_filter_has_the_stated_variance():
     np.testing.assert_allclose(variance, rms**2, rtol=1e-10)
 
 
-@pytest.mark.parametrize("reading", ["average", "sample"])
-def test_jax_agrees_and_gradients_are_differences(reading):
+def test_jax_agrees_and_gradients_are_differences():
     plan = plan_bins([cut_bins(SEGMENTS, EDGES), cut_bins(SEGMENTS[1:], [0.0, 0.2, 0.4, 0.9])])
     data = np.full(plan.kind.shape, np.nan)
     data[0] = predict_current(PLAN, NOTHING, Q, I, P0, N, AFTER)[0] + np.random.default_rng(4).normal(
@@ -139,7 +138,7 @@ def test_jax_agrees_and_gradients_are_differences(reading):
 
     def value(q, i, p, n, after, density, baseline, xp=np, squarings=None):
         return log_likelihood(
-            plan, data, q, i, p, n, after, baseline_pA=baseline, reading=reading, low_pass=FILTER,
+            plan, data, q, i, p, n, after, baseline_pA=baseline, low_pass=FILTER,
             input_noise_pA2_ms=density, xp=xp, squarings=squarings,
         )  # fmt: skip
 

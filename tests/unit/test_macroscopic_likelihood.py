@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from potentiate.errors import UsageError
+from potentiate.errors import NumericalError, UsageError
 from potentiate.kinetics.bins import cut_bins, plan_bins
 from potentiate.kinetics.channels import simulate_counts
 from potentiate.kinetics.macroscopic_likelihood import bin_noise, log_likelihood, predict_current
@@ -266,6 +266,11 @@ def test_a_state_may_be_split_in_two(seed):
     found = log_likelihood(PLAN, data, q, current, start, 80.0, 3.0)
     again = log_likelihood(PLAN, data, split, current[owner], start[owner] * share, 80.0, 3.0)
     assert again == pytest.approx(found, rel=1e-9)
+
+
+def test_single_precision_is_refused():
+    with jax.enable_x64(False), pytest.raises(NumericalError, match="single precision"):
+        at_point(*POINT, xp=jnp, squarings=SQUARINGS)
 
 
 def test_no_variance_is_no_likelihood():

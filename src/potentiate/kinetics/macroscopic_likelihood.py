@@ -22,6 +22,7 @@ from ..numerics.interval_average import interval_moments, sample_moments
 from ..numerics.low_pass import LowPass
 from ..numerics.sample_average import sample_mean_moments
 from .bins import BinPlan
+from .ensemble import require_float64
 from .filtered_current import predict_filtered
 
 Reading = Literal["average", "sample", "mean of samples"]
@@ -108,8 +109,12 @@ def predict_current(
     ------
     UsageError
         Shapes do not fit, readings where the plan has no bin, averages over an empty bin.
+    NumericalError
+        Under JAX in single precision.
     """
     _check(plan, current_pA, generators, reading)
+    if xp is not np:
+        require_float64(generators, currents_pA, noise_pA2)
     shape, n = plan.kind.shape, generators.shape[-1]
     start = xp.broadcast_to(xp.asarray(start), (shape[0], n))
     mean = xp.broadcast_to(xp.asarray(n_channels), shape[:1])[:, None] * start
