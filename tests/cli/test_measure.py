@@ -267,3 +267,31 @@ def test_the_real_time_course_is_read_from_a_table(run, data_dir, tmp_path):
     assert len(change) == 19
     assert change["AO"] == pytest.approx(21.27, abs=0.02)
     assert change["HG"] == pytest.approx(115.12, abs=0.02)
+
+
+def test_events_of_control_and_drug(run, tmp_path):
+    t = np.arange(0.0, 6000.0, 0.25)
+    names = []
+    for k, (decay, rate) in enumerate(((4.0, 5.0), (8.0, 5.0))):
+        rng = np.random.default_rng(10 + k)
+        y = rng.normal(0, 1.5, t.size)
+        starts = np.cumsum(rng.exponential(1e3 / rate, 40) + 20)
+        starts = starts[starts < 5900]
+        for at, size in zip(starts, 15 + 20 * rng.random(starts.size), strict=True):
+            x = np.clip(t - at, 0, None)
+            y -= size * (1 - np.exp(-x / 0.4)) * np.exp(-x / decay) / 0.75
+        path = tmp_path / f"{'drug' if k else 'control'}.csv"
+        names.append((table(path, ["time (ms)", "I (pA)"], [t, y]), starts.size))
+    code, body, _ = run(names[0][0], "--as", "events", "--json")
+    assert code == 0
+    assert len(body["events"]) == pytest.approx(names[0][1], abs=3)
+    assert values(body, "event_tau")[0] == pytest.approx(4.0, rel=0.15)
+    assert values(body, "event_rate")[0] == pytest.approx(names[0][1] / 6.0, rel=0.12)
+    code, body, _ = run(*(name for name, _ in names), "--as", "events", "--json")
+    assert code == 0
+    assert values(body, "event_tau_ratio")[0] == pytest.approx(2.0, rel=0.2)
+    assert len(values(body, "event_recall")) == 2
+    assert all(recall > 0.7 for recall in values(body, "event_recall"))
+    assert values(body, "event_rate_ratio")[0] == pytest.approx(names[1][1] / names[0][1], rel=0.15)
+    assert any("settings of the first file" in line for line in body["assumed"])
+    assert run(names[0][0], "--as", "events", "--polarity", "auto")[0] == 2

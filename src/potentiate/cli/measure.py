@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: So many evenly spaced artefacts are taken for a train where nobody says what the file is.
 FEWEST_STIMULI = 3
 
-Kind = Literal["auto", "application", "train", "pairs", "field", "timecourse", "nsfa"]
+Kind = Literal["auto", "application", "train", "pairs", "field", "timecourse", "nsfa", "events"]
 
 
 def measure(
@@ -61,7 +61,7 @@ def measure(
     out: str | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Measure recordings: applications, trains, paired pulses, field potentials, time courses, fluctuations.
+    """Measure recordings: applications, trains, pairs, events, field potentials, time courses, fluctuations.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def measure(
     stimuli
         Times of the stimuli, e.g. "164 ms, 184 ms"; detected otherwise.
     minimum
-        Smallest current that counts as a response to an application; default 20 pA.
+        Smallest current that counts as a response to an application (default 20 pA), or as an event (default five SD
+        of the noise).
     step
         Height of a test pulse, e.g. --step="-5 mV": series resistance, membrane resistance, capacitance.
     slope
@@ -96,7 +97,7 @@ def measure(
     volley
         Where the fibre volley is, after the stimulus, e.g. "1 ms, 2.5 ms".
     polarity
-        Of the fEPSP; default negative.
+        Of fEPSPs or events; default negative.
     intensities
         Stimulus of every sweep, for an input-output curve: "20x6, 40x6, 60x6 uA".
     baseline
@@ -146,7 +147,7 @@ def measure(
     repeated = next((path for k, path in enumerate(files) if path in files[:k]), None)
     if repeated is not None:
         raise UsageError(f"{repeated} is given twice", do="give every file once")
-    assumed: list[str] = []
+    said: dict[str, list[str]] = {}
     found: list[tuple[str, Found]] = []
     inputs: list[dict[str, Any]] = []
     title, kind = "", as_
@@ -155,8 +156,13 @@ def measure(
         parts, about, title, kind = _measure_one(path, kind, asked, opening, mine)
         found += parts
         inputs.append(about)
-        prefix = f"{path.name}: " if more else ""
-        assumed += [text for line in mine if (text := prefix + line) not in assumed]
+        if parts[0][1].events is not None and asked.event_settings is None:
+            # the same settings for all files: else a quieter recording would have more events
+            asked = replace(asked, event_settings=parts[0][1].events.events.settings)
+        for line in mine:
+            said.setdefault(line, []).append(path.name)
+    # what holds for all files is said once
+    assumed = [line if len(names) == len(files) else f"{line} [{', '.join(names)}]" for line, names in said.items()]
     head = inputs[0] if not more else {
         "files": [about["file"] for about in inputs], "sha256": [about["sha256"] for about in inputs],
         **{key: value for key, value in inputs[0].items() if key not in ("file", "sha256")},
@@ -201,12 +207,12 @@ def _measure_one(
 
 def _function(kind: Kind) -> Any:
     """Return what measures one recording of a kind; its module is imported only now."""
-    from . import measure_currents, measure_field, measure_noise, measure_timecourse
+    from . import measure_currents, measure_events, measure_field, measure_noise, measure_timecourse
 
     return {
         "application": measure_currents.application, "train": measure_currents.train, "pairs": measure_currents.pairs,
         "field": measure_field.field, "timecourse": measure_timecourse.timecourse_of_recording,
-        "nsfa": measure_noise.nsfa,
+        "nsfa": measure_noise.nsfa, "events": measure_events.events,
     }[kind]  # fmt: skip
 
 
@@ -263,6 +269,8 @@ def _one(done: Result, found: Found) -> None:
     done.notes, done.figure = found.notes, found.figure
     if found.quality:
         done.extra["quality"] = found.quality
+    if found.events is not None:
+        done.extra["events"] = found.events.rows
 
 
 def _several(done: Result, found: list[tuple[str, Found]], kind: str, asked: Asked) -> None:
@@ -276,6 +284,15 @@ def _several(done: Result, found: list[tuple[str, Found]], kind: str, asked: Ask
     if flagged:
         done.extra["quality"] = flagged
         done.notes.append(f"Quality: sweeps are flagged in {', '.join(flagged)} (results file).")
+    both = [each.events for _, each in found if each.events is not None]
+    if both:
+        done.extra["events"] = {name: each.events.rows for name, each in found if each.events is not None}
+    if len(both) == 2:
+        from .measure_events import comparison
+
+        entries, text = comparison(both[0], both[1], (found[0][0], found[1][0]))
+        done.observables += entries
+        done.notes.append(text)
     if kind == "timecourse":
         done.columns, done.rows = SUMMARY_COLUMNS, [summary_row(name, each) for name, each in found]
         what = str(found[0][1].observables[0]["conditions"].get("followed", "response"))

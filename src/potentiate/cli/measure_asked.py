@@ -21,7 +21,7 @@ KINDS = {
 
 #: option -> kinds that it means something to
 BELONGS = {
-    "on": ("application",), "off": ("application",), "minimum": ("application",),
+    "on": ("application",), "off": ("application",), "minimum": ("application", "events"),
     "stimuli": ("train", "pairs", "field", "timecourse"), "step": ("train", "pairs"),
     "slope": ("field", "timecourse"), "window": ("field", "timecourse", "nsfa"), "search": ("field", "timecourse"),
     "volley": ("field", "timecourse"), "polarity": ("field", "timecourse", "events"), "intensities": ("field",),
@@ -44,6 +44,7 @@ class Asked:
     minimum_pA: float = 0.0
     step_mV: float | None = None
     step_ms: Span | None = None
+    event_settings: Any = None
     window_ms: Span | None = None
     search_ms: Span | None = None
     volley_ms: Span | None = None
@@ -82,7 +83,7 @@ class Asked:
 
     def inputs(self) -> dict[str, Any]:
         """Return what was given, for the results file."""
-        elsewhere = ("given", "conventions", "minimum_pA", "on_ms", "off_ms", "stimuli_ms")
+        elsewhere = ("given", "conventions", "minimum_pA", "on_ms", "off_ms", "stimuli_ms", "event_settings")
         fields = {name: value for name, value in vars(self).items() if name not in elsewhere}
         return {
             "on_ms": self.on_ms, "off_ms": self.off_ms,
@@ -143,7 +144,7 @@ def parse_asked(options: Mapping[str, Any]) -> Asked:
 
     return Asked(
         on, off, stimuli, MINIMUM_PA if minimum is None else minimum,
-        parse(text["step"], "voltage", where="--step") if "step" in text else None, None,
+        parse(text["step"], "voltage", where="--step") if "step" in text else None, None, None,
         span("window"), span("search"), span("volley"), span("baseline"), time("induction"), span("drug"),
         span("result"), interval, text.get("polarity"), intensities, unit, last, text.get("control"),
         text.get("follow"), text.get("column"), text.get("by"), made, tuple(text),

@@ -15,8 +15,19 @@ from ..measures.observable import Observable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..measures.event_sensitivity import Sensitivity
+    from ..measures.events import Events
     from ..measures.time_course import TimeCourse
     from ..recordings.recording import Recording
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Events of one recording, a row for each, and what tells how many were missed."""
+
+    events: Events
+    rows: list[dict[str, Any]]
+    sensitivity: Callable[[], Sensitivity | None]
 
 
 @dataclass
@@ -37,6 +48,7 @@ class Found:
         For the common plot of several.
     quality : list of dict
         Flagged sweeps.
+    events : Listed or None
     """
 
     columns: Sequence[str]
@@ -47,6 +59,7 @@ class Found:
     figure: Callable[[], Figure] | None = None
     course: TimeCourse | None = None
     quality: list[dict[str, Any]] = field(default_factory=list)
+    events: Listed | None = None
 
 
 def response_units(whole: Recording) -> list[str]:

@@ -247,7 +247,7 @@ def found_of(series: Series, asked: Asked, conditions: dict[str, Any], label: st
         headline["percent_of_control_pathway"] = ratio
     about = f"; {course.change.notes[0]}" if course.change.notes else ""
     notes = [f"{sentence(course.change)}{about}."]
-    notes.append(f"Baseline: {sentence(course.baseline)}; {sentence(course.drift, 3)}.")
+    notes.append(f"Baseline {sentence(course.baseline).removeprefix('baseline ')}; {sentence(course.drift, 3)}.")
     if ratio is not None:
         notes.append(f"Two pathways: {sentence(ratio)}.")
     observables = [*course.observables, *([ratio] if ratio is not None else [])]

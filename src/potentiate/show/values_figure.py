@@ -37,6 +37,7 @@ def values_figure(names: Sequence[str], values: Mapping[str, Sequence[Any]], tit
     width, height = 0.4 + 2.75 * columns, 0.95 + 2.3 * rows
     figure = page(max(width, 4.5), height)
     heading(figure, title, f"n = {len(names)} recordings; bars: 95 % intervals; hollow: not ok, see the table")
+    names = [name.rsplit(".", 1)[0] if "." in name else name for name in names]
     short = [name if len(name) <= 14 else f"{name[:6]}…{name[-7:]}" for name in names]
     for k, id in enumerate(ids):
         row, column = divmod(k, columns)
