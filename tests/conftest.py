@@ -27,29 +27,31 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("potentiate")
 
 
-def _record(size, fields):
+def _record(size, fields, order="<"):
     record = bytearray(size)
     for form, at, value in fields:
-        struct.pack_into("<" + form, record, at, value.encode() if isinstance(value, str) else value)
+        struct.pack_into(order + form, record, at, value.encode() if isinstance(value, str) else value)
     return bytes(record)
 
 
-def _tree(sizes, node):
+def _tree(sizes, node, order="<"):
     """Depth first: a record and the number of its children."""
 
     def parts(node):
         record, children = node
-        yield record + struct.pack("<i", len(children))
+        yield record + struct.pack(f"{order}i", len(children))
         for child in children:
             yield from parts(child)
 
-    return b"eerT" + struct.pack(f"<{1 + len(sizes)}i", len(sizes), *sizes) + b"".join(parts(node))
+    head = b"eerT" if order == "<" else b"Tree"
+    return head + struct.pack(f"{order}{1 + len(sizes)}i", len(sizes), *sizes) + b"".join(parts(node))
 
 
-def write_heka(path, series, step_s=5e-5, begin_s=0.0):
+def write_heka(path, series, step_s=5e-5, begin_s=0.0, order="<", kind=0):
     """Write a bundle of one group.
 
-    ``series``: list of (label, sweeps); a sweep is a list of (label, unit, samples as int16, scale, zero).
+    ``series``: list of (label, sweeps); a sweep is a list of (label, unit, samples, scale, zero).
+    ``kind``: format of the samples, 0 to 3: int16, int32, float32, float64.
     """
     data = bytearray(256)
     groups = []
@@ -58,29 +60,30 @@ def write_heka(path, series, step_s=5e-5, begin_s=0.0):
         for number, sweep in enumerate(sweeps):
             traces = []
             for name, unit, counts, scale, zero in sweep:
-                counts = np.asarray(counts, "<i2")
+                counts = np.asarray(counts, order + ("i2", "i4", "f4", "f8")[kind])
                 fields = [
-                    ("32s", 4, name), ("i", 40, len(data)), ("i", 44, counts.size), ("h", 64, 1), ("B", 70, 0),
+                    ("32s", 4, name), ("i", 40, len(data)), ("i", 44, counts.size), ("h", 64, 1), ("B", 70, kind),
                     ("d", 72, scale), ("d", 80, 0.0), ("d", 88, zero), ("8s", 96, unit), ("d", 104, step_s),
                     ("d", 112, begin_s), ("8s", 120, "s"),
                 ]  # fmt: skip
-                traces.append((_record(512, fields), []))
+                traces.append((_record(512, fields, order), []))
                 data += counts.tobytes()
-            rows.append((_record(288, [("i", 40, 1), ("i", 44, number + 1), ("d", 48, 1e9 + 2.0 * number)]), traces))
+            fields = [("i", 40, 1), ("i", 44, number + 1), ("d", 48, 1e9 + 2.0 * number)]
+            rows.append((_record(288, fields, order), traces))
         head = [("32s", 4, label), ("i", 116, 1), ("i", 120, len(sweeps)), ("d", 136, 1e9)]
-        groups.append((_record(1408, head), rows))
-    group = (_record(144, [("32s", 4, "cell 1"), ("i", 120, 1)]), groups)
-    root = _record(640, [("i", 0, 9), ("32s", 8, "v2x90.2, 22-Nov-2016"), ("d", 520, 1e9)])
-    pul = _tree((640, 144, 1408, 288, 512), (root, [group]))
+        groups.append((_record(1408, head, order), rows))
+    group = (_record(144, [("32s", 4, "cell 1"), ("i", 120, 1)], order), groups)
+    root = _record(640, [("i", 0, 9), ("32s", 8, "v2x90.2, 22-Nov-2016"), ("d", 520, 1e9)], order)
+    pul = _tree((640, 144, 1408, 288, 512), (root, [group]), order)
     segment = _record(80, [("d", 8, -0.06), ("d", 20, 1.0), ("d", 36, 0.1), ("d", 48, 1.0)])
     channel = _record(400, [("b", 25, 1), ("8s", 40, "V"), ("d", 48, -0.06)])
     stimulus = _record(248, [("32s", 4, "step"), ("d", 112, step_s), ("i", 144, 1), ("i", 156, 1), ("i", 160, 1)])
     pgf_root = _record(584, [("i", 0, 9), ("32s", 8, "v2x90.2, 22-Nov-2016")])
     pgf = _tree((584, 248, 400, 80), (pgf_root, [(stimulus, [(channel, [(segment, [])])])]))
     items = [(".dat", 256, len(data) - 256), (".pul", len(data), len(pul)), (".pgf", len(data) + len(pul), len(pgf))]
-    struct.pack_into("<8s32sdi?", data, 0, b"DAT2", b"v2x90.2, 22-Nov-2016", 1e9, len(items), True)
+    struct.pack_into(f"{order}8s32sdi?", data, 0, b"DAT2", b"v2x90.2, 22-Nov-2016", 1e9, len(items), order == "<")
     for k, (name, begin, length) in enumerate(items):
-        struct.pack_into("<ii8s", data, 64 + 16 * k, begin, length, name.encode())
+        struct.pack_into(f"{order}ii8s", data, 64 + 16 * k, begin, length, name.encode())
     Path(path).write_bytes(bytes(data) + pul + pgf)
     return path
 

@@ -207,6 +207,15 @@ class TestHeka:
         assert "not subtracted" in notes
         assert "template" in notes
 
+    @pytest.mark.parametrize("order", ["<", ">"])
+    @pytest.mark.parametrize("kind", [0, 1, 2, 3])
+    def test_byte_orders_and_sample_formats(self, foreign, tmp_path, order, kind):
+        sweeps = [self.sweep(0), self.sweep(1)]
+        recording = read(foreign.heka(tmp_path / "a.dat", [("IV", sweeps)], order=order, kind=kind))
+        for s, sweep in enumerate(sweeps):
+            np.testing.assert_allclose(recording.data[1, s], 0.01 * sweep[1][2], rtol=1e-12)
+        assert recording.sweep_metadata["start_s"].tolist() == [0, 2]
+
     def test_one_series_of_several(self, foreign, tmp_path):
         path = foreign.heka(tmp_path / "a.dat", [("IV", [self.sweep(0)]), ("jump", [self.sweep(k) for k in (1, 2)])])
         with pytest.raises(RecordingError, match="Several series") as caught:

@@ -244,6 +244,50 @@ class TestCommands:
         assert values[111 + 5] == 40
 
 
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            ({"nWaveformSource": [2, 0]}, "another file"), ({"nULEnable": [1, 0, 0, 0]}, "user list"),
+            ({"nEpochType": [5] + [0] * 19}, "epochs of type 5"), ({"lEpochInitDuration": [900] * 20}, "longer"),
+            ({"lEpochInitDuration": [-1] * 20}, "longer"), ({"fEpochInitLevel": [np.nan] * 20}, "no finite level"),
+            ({"lEpochDurationInc": [400] * 20}, "longer"), ({"level": 1e30}, "holding level"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_rebuilt_is_named_and_left_out(self, tmp_path, change, why):
+        """A header as pyabf gives it (ABF1), with one thing that we do not play."""
+        import struct
+        from types import SimpleNamespace
+
+        from potentiate.recordings.abf_command import commands
+
+        fields = {
+            "fFileVersionNumber": 1.83, "nWaveformEnable": [1, 0], "nWaveformSource": [1, 0], "nULEnable": [0] * 4,
+            "nEpochType": [1] + [0] * 19, "fEpochInitLevel": [20.0] * 20, "fEpochLevelInc": [0.0] * 20,
+            "lEpochInitDuration": [100] * 20, "lEpochDurationInc": [0] * 20, "sDACChannelName": ["Cmd 0", ""],
+            "sDACChannelUnit": ["mV", ""], "nInterEpisodeLevel": [0, 0],
+        }  # fmt: skip
+        path = tmp_path / "head"
+
+        def found(level=-70.0, **more):
+            path.write_bytes(bytes(1394) + struct.pack("<4f", level, 0, 0, 0))
+            header = SimpleNamespace(**(fields | more))
+            return commands(
+                SimpleNamespace(_headerV1=header, nOperationMode=5, sweepCount=3, sweepPointCount=640,
+                                abfFilePath=str(path))
+            )  # fmt: skip
+
+        (command,), notes = found()
+        values = np.empty((3, 640))
+        command.fill(values)
+        assert notes == ()
+        assert (values == 20).sum() == 300
+        assert values[0, 0] == -70
+        none, (note,) = found(**change)
+        assert none == ()
+        assert why in note
+        assert "'Cmd 0' is not rebuilt" in note
+
+
 @pytest.mark.parametrize(
     ("name", "unit", "role"),
     [

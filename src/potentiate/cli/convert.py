@@ -36,6 +36,7 @@ def convert(
     unit: str | None = None,
     channel: Annotated[tuple[str, ...], Parameter(name="--channel", negative="")] = (),
     part: str | None = None,
+    reader: Literal["both", "neo", "pyabf"] = "both",
     check: Annotated[bool, Parameter(negative="")] = False,
     yes: Annotated[bool, Parameter(negative="")] = False,
     force: Annotated[bool, Parameter(negative="")] = False,
@@ -63,6 +64,8 @@ def convert(
         Channel of the recording to write, by number (from 0) or name; repeat for several; all otherwise.
     part
         Which part of a file that holds several experiments: pattern of NWB series or Igor waves, HEKA GROUP.SERIES.
+    reader
+        For ABF: both compares two readers and stops where their scales disagree.
     check
         Read the file back and compare: values, units, sweeps, time axis, label; say what the format cannot express.
         Nothing is written, and the exit code is 3, where they differ.
@@ -80,7 +83,7 @@ def convert(
         if to or scheme or variant:
             raise UsageError("--to, --scheme and --variant are for schemes", why=f"{what} is a recording")
         result = convert_recording(
-            Path(what), target, unit=unit, channels=channel, part=part, yes=yes, force=force, check=check
+            Path(what), target, unit=unit, channels=channel, part=part, reader=reader, yes=yes, force=force, check=check
         )
         return finish(result, as_json=json, files=False)
     if to is None:

@@ -14,6 +14,7 @@ from .output import Result
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..recordings.abf import Reader
     from ..recordings.recording import Recording
 
 
@@ -24,6 +25,7 @@ def convert_recording(
     unit: str | None = None,
     channels: Sequence[str] = (),
     part: str | None = None,
+    reader: Reader = "both",
     yes: bool = False,
     force: bool = False,
     check: bool = False,
@@ -45,7 +47,7 @@ def convert_recording(
         raise UsageError(f"Cannot write {target.name!r}", why=why, do=f"use {', '.join(WRITTEN)}")
     wanted = [int(text) if text.isdecimal() else text for text in channels]
     told = {wanted[0]: unit} if unit is not None and len(wanted) == 1 else unit
-    recording = chosen(read(source, unit=told, part=part, yes=yes), wanted)
+    recording = chosen(read(source, unit=told, part=part, reader=reader, yes=yes), wanted)
     written = write(recording, target, force=force, check=check)
     rows = []
     for number, channel in enumerate(recording.channels):
