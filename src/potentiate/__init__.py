@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .preparations.patch_study import study_patch as study_patch
     from .recordings import Recording as Recording
     from .recordings import read as read
+    from .recordings import write as write
 
 #: public name -> (module, name in it); None is the module itself
 _PUBLIC = {
@@ -64,6 +65,7 @@ _PUBLIC = {
     "run_battery": ("evidence.battery", "run_battery"),
     "scheme_ids": ("library.scheme", "scheme_ids"),
     "study_patch": ("preparations.patch_study", "study_patch"),
+    "write": ("recordings", "write"),
 }
 
 
