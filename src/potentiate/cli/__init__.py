@@ -91,7 +91,7 @@ def _dispatch(words: list[str]) -> int:
 
 def _asked_as(words: list[str]) -> str:
     """Return what ``--as`` names, or nothing."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word == "--as":
             return following
         if word.startswith("--as="):
