@@ -16,6 +16,7 @@ COMMANDS = {
     "compound": ("potentiate.cli.compound:compound", "What is known of a compound, and what is not."),
     "measure": ("potentiate.cli.measure:measure", "Measure a recording."),
     "demo": ("potentiate.cli.demo:demo", "A synthetic data set to try everything with."),
+    "fit": ("potentiate.cli.fit:fit", "Fit a scheme, and a drug on it, to recordings."),
     "convert": ("potentiate.cli.convert:convert", "Export a scheme or a recording."),
     "conventions": ("potentiate.cli.conventions:conventions", "How quantities are defined here."),
     "cite": ("potentiate.cli.cite:cite", "The bibliography of a run, a scheme, a compound."),

@@ -48,6 +48,8 @@ class Result:
         Draws the figure; called only when files are written.
     recording : Recording or None
         Traces behind the table; saved as NetCDF.
+    saves : mapping
+        Further files of the run: key -> (name, what writes it).
     """
 
     command: str
@@ -63,6 +65,7 @@ class Result:
     seed: int | None = None
     figure: Callable[[], Figure] | None = None
     recording: Recording | None = None
+    saves: dict[str, tuple[str, Callable[[Path], object]]] = dataclasses.field(default_factory=dict)
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -100,7 +103,7 @@ def finish(result: Result, *, as_json: bool = False, out: str | None = None, fil
         **result.extra,
     }
     if files:
-        body["files"] = _write(result, body, out)
+        body["files"] = result.extra["files"] = _write(result, body, out)
     if as_json:
         print(json.dumps(_plain(body), allow_nan=False))
         return 0
@@ -149,6 +152,9 @@ def _write(result: Result, body: dict[str, Any], out: str | None) -> dict[str, s
         if result.recording is not None:
             result.recording.save(part / "recording.nc")
             files["recording"] = folder / "recording.nc"
+        for key, (name, write) in result.saves.items():
+            write(part / name)
+            files[key] = folder / name
         body["files"] = {k: str(v) for k, v in files.items()}
         (part / "results.json").write_text(json.dumps(_plain(body), indent=1, allow_nan=False))
         command = " ".join(shlex.quote(w) for w in body["command"])

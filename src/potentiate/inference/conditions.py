@@ -11,34 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, PotentiateError, UnknownNameError, UsageError
+from ..errors import DataError, PotentiateError, UnknownNameError
 from ..exposure.bath import NO_DRUG, PLACEMENTS, Bath
-from ..measures.table import Table, read_table
+from ..measures.table import read_table
 from ..protocols.protocol import Protocol, Segment
 from ..recordings.read import read
 from ..recordings.recording import Recording
 from ..recordings.sweeps import find_sweeps, select_sweeps, subtract_baseline
-from ..units import INTERNAL, parse
+from .condition_table import Row, table_rows
 from .experiment import Experiment
-
-#: Columns of words.
-WORDS = ("file", "cell", "animal", "drug", "placement", "agonist", "sweeps", "channel", "part")
-
-#: Columns of quantities -> dimension. Written ``pulse_ms``, ``pulse (ms)``, or ``pulse`` with cells like "1 ms".
-QUANTITIES = {
-    "concentration": "concentration",
-    "agonist_concentration": "concentration",
-    "pulse": "time",
-    "on": "time",
-    "interval": "time",
-    "voltage": "voltage",
-    "reversal": "voltage",
-    "exchange": "time",
-    "filter": "frequency",
-    "temperature": "temperature",
-    "use_from": "time",
-    "use_to": "time",
-}
 
 #: Names of the table in a folder of recordings.
 TABLES = ("conditions.csv", "conditions.tsv")
@@ -49,15 +30,6 @@ CONTROL = ("control", "none", "no drug", "0")
 RESPONDS = 8.0
 #: It begins where it passes this part of its peak (and five standard deviations).
 BEGINS = 0.2
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One line of the table, in the units inside; NaN and None where nothing is told."""
-
-    line: int
-    words: Mapping[str, str | None]
-    numbers: Mapping[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +76,15 @@ def read_conditions(path: str | Path) -> list[Experiment]:
     return list(load_conditions(path).experiments)
 
 
-def load_conditions(path: str | Path) -> Conditions:
-    """As :func:`read_conditions`, with what was assumed."""
+def load_conditions(path: str | Path, defaults: Mapping[str, float] | None = None) -> Conditions:
+    """As :func:`read_conditions`, with what was assumed.
+
+    Parameters
+    ----------
+    path : path
+    defaults : mapping, optional
+        What holds where the table is silent, by quantity, in the units inside: ``{"exchange": 0.2, "filter": 5.0}``.
+    """
     path = Path(path)
     if path.is_dir():
         found = [path / name for name in TABLES if (path / name).is_file()]
@@ -116,7 +95,7 @@ def load_conditions(path: str | Path) -> Conditions:
             )  # fmt: skip
         path = found[0]
     table = read_table(path)
-    rows = _rows(table)
+    rows = [row.filled(defaults or {}) for row in table_rows(table)]
     read_once = functools.cache(functools.partial(_read, path.parent))
     taken: dict[tuple[str, int], int] = {}
     experiments = []
@@ -188,79 +167,77 @@ def experiments_of(
     return [Experiment(recording, protocol, bath, cell=cell or Path(file).stem, **options)]
 
 
-# --------------------------------------------------------------------------------------------- the table
+def conditions_of(
+    file: str | Path, words: Mapping[str, str | None], numbers: Mapping[str, float], *, sweeps: str | None = None
+) -> Conditions:
+    """Return the experiment of a single file, described as a line of the table would.
 
+    Parameters
+    ----------
+    file : path
+    words, numbers : mapping
+        Cells by the names of the columns, quantities in the units inside (``pulse``: ms). A file that this program
+        wrote brings its protocol, solutions and voltage along; where nothing is told, they are taken.
+    sweeps : str, optional
+        As in the table.
 
-def _rows(table: Table) -> list[Row]:
-    """Return the lines of the table with every quantity in its unit inside."""
-    columns: dict[str, tuple[str, str | None]] = {}  # word or quantity -> (title, unit or None: in the cells)
-    for name in table.names:
-        key, unit = _meaning(name, table.column(name).unit)
-        if key is None:
-            known = [*WORDS, *(f"{q}_{INTERNAL[d]}".replace("degC", "C") for q, d in QUANTITIES.items())]
-            raise UnknownNameError(f"column of {table.where}", name, known, do=f"columns are: {', '.join(known)}")
-        if key in columns:
-            raise DataError("Two columns say the same", where=table.where, why=f"{columns[key][0]!r} and {name!r}")
-        columns[key] = (name, unit)
-    if "file" not in columns:
-        raise DataError("No column 'file'", where=table.where, why=f"columns: {', '.join(table.names)}")
-    result = []
-    for k, line in enumerate(table.column(columns["file"][0]).lines):
-        words: dict[str, str | None] = {}
-        numbers: dict[str, float] = {}
-        for key, (title, unit) in columns.items():
-            cell = table.column(title).cells[k]
-            if key in WORDS:
-                words[key] = table.labels(title)[k] if key in ("cell", "animal", "drug") else cell
-            elif cell is None:
-                numbers[key] = math.nan
-            else:
-                where = f"{table.where} line {line}, column {title!r}"
-                try:
-                    numbers[key] = _quantity(cell, unit, QUANTITIES[key])
-                except UsageError as error:
-                    raise DataError(error.what, where=where, why=error.why, do=error.do) from None
-        result.append(Row(line, words, numbers))
-    return result
-
-
-def _meaning(name: str, unit: str | None) -> tuple[str | None, str | None]:
-    """Return the word or quantity that a title stands for, and its unit.
-
-    Examples
-    --------
-    >>> _meaning("agonist_mM", None), _meaning("pulse", "ms"), _meaning("agonist", None), _meaning("colour", None)
-    (('agonist_concentration', 'mM'), ('pulse', 'ms'), ('agonist', None), (None, None))
+    Raises
+    ------
+    DataError
+        As :func:`read_conditions`.
     """
-    lower = name.lower().replace(" ", "_")
-    if lower in WORDS and unit is None:
-        return lower, None
-    if lower == "agonist":
-        return "agonist_concentration", unit
-    if lower in QUANTITIES:
-        return lower, unit
-    base, _, ending = name.replace(" ", "_").rpartition("_")
-    quantity = "agonist_concentration" if base.lower() == "agonist" else base.lower()
-    if unit is None and quantity in QUANTITIES:
-        return quantity, "degC" if ending == "C" and quantity == "temperature" else ending
-    return None, None
-
-
-def _quantity(cell: str, unit: str | None, dimension: str) -> float:
+    row = Row(0, {**words, "file": str(file)}, dict(numbers))
     try:
-        number = float(cell)
-    except ValueError:
-        return parse(cell, dimension)
-    if not math.isfinite(number):
-        raise UsageError(f"{cell!r} is not a finite number")
-    return parse(cell if unit is None else f"{number!r} {unit}", dimension)
+        recording = _read(Path(file).parent, Path(file).name, words.get("channel"), words.get("part"))
+        if sweeps is not None:
+            recording = select_sweeps(recording, sweeps)
+        own = _as_written(recording, row)
+        experiment = _experiment(recording, row) if own is None else own
+    except PotentiateError as error:
+        raise DataError(error.what, where=str(file), why=error.why, do=error.do) from None
+    assumed = [] if own is None else ["protocol, solutions and voltage are those that the file holds"]
+    return Conditions((experiment,), tuple([*assumed, *(_assumed([row], [experiment]) if own is None else [])]))
+
+
+def _as_written(recording: Recording, row: Row) -> Experiment | None:
+    """Return the experiment of a file that holds its own protocol, where nothing else is told."""
+    told = ("on", "pulse", "agonist_concentration", "concentration")
+    if recording.protocol is None or any(math.isfinite(row.numbers.get(name, math.nan)) for name in told):
+        return None
+    from .fit_document import protocol_from
+
+    try:
+        protocol = protocol_from(recording.protocol)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    drugs = {
+        name.removesuffix("_uM"): np.asarray(levels, dtype=float)
+        for name, levels in recording.sweep_metadata.items()
+        if name.endswith("_uM") and name.removesuffix("_uM") not in {n for s in protocol.solutions.values() for n in s}
+    }
+    placement = str(recording.provenance.get("placement", "both"))
+    baths = [
+        Bath({n: float(v[k]) for n, v in drugs.items() if v[k] > 0}, placement if placement in PLACEMENTS else "both")  # type: ignore[arg-type]
+        for k in range(recording.data.shape[1])
+    ]
+    exchange = row.numbers.get("exchange", 0.0)
+    if "on" in protocol.marks:
+        recording = _without_baseline(recording, protocol.marks["on"], exchange)
+    voltage = row.numbers.get("voltage", recording.provenance.get("voltage_mV", -60.0))
+    reversal = row.numbers.get("reversal", recording.provenance.get("reversal_mV", 0.0))
+    return Experiment(
+        recording.channel(0), protocol, baths, cell=row.words.get("cell") or Path(row.words["file"] or "").stem,
+        voltage_mV=float(voltage), reversal_mV=float(reversal),
+        temperature_C=row.numbers.get("temperature"), exchange_10_90_ms=exchange, filter_kHz=row.numbers.get("filter"),
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------- experiments
 
 
 def _read(folder: Path, name: str, channel: str | None, part: str | None) -> Recording:
-    return _current(read(folder / name, part=part), channel)
+    found = _current(read(folder / name, part=part), channel)
+    return dataclasses.replace(found, provenance={**found.provenance, "file": Path(name).name})
 
 
 def _current(recording: Recording, channel: str | None = None) -> Recording:

@@ -30,7 +30,7 @@ def problem_document(problem: Problem) -> dict[str, Any]:
     """Return everything of a problem but its arrays (data, masks, command voltages) as plain data."""
     return {
         "version": VERSION,
-        "model": model_document(problem.model),
+        "model": model_document(problem.model) if type(problem.model) is Model else None,  # others are made in code
         "amplitude": problem.amplitude,
         "leak": problem.leak,
         "rundown": problem.rundown,
@@ -116,8 +116,8 @@ def problem_from(document: Any, arrays: Sequence[Mapping[str, np.ndarray]], *, w
     document : mapping
         From :func:`problem_document`.
     arrays : sequence of mapping
-        For each experiment ``time_ms`` (time,), ``data_pA`` and ``used`` (sweep, time), and ``voltage_mV`` (time,) where
-        the voltage changes.
+        For each experiment ``time_ms`` (time,), ``data_pA`` and ``used`` (sweep, time), and, where the voltage changes,
+        ``voltage_mV`` (time,).
     where : str
         For messages.
 
@@ -133,6 +133,10 @@ def problem_from(document: Any, arrays: Sequence[Mapping[str, np.ndarray]], *, w
                 f"The fit is of a newer form ({version})", where=where, why=f"this program knows {VERSION}",
                 do="update potentiate",
             )  # fmt: skip
+        if document["model"] is None:
+            raise DataError(
+                "The model of this fit was made in code, and is not in the file", where=where, do="make it again"
+            )
         experiments = [_experiment(d, a) for d, a in zip(document["experiments"], arrays, strict=True)]
         return Problem(
             _model(document["model"]), tuple(experiments), amplitude=document["amplitude"], leak=document["leak"],
@@ -193,7 +197,8 @@ def _rate(d: Any) -> Rate:
     for name in ("voltage", "temperature"):
         if name in d:
             told = dict(d[name])
-            laws[name] = _LAWS[told.pop("law")](**{k: v if k == "direction" else _number(v) for k, v in told.items()})
+            law: Any = _LAWS[told.pop("law")]
+            laws[name] = law(**{k: str(v) if k == "direction" else _number(v) for k, v in told.items()})
     occupancy = d.get("occupancy")
     return Rate(
         _number(d["k"]), None if d.get("ligand") is None else str(d["ligand"]),

@@ -52,7 +52,10 @@ def to_dataset(fit: Fit) -> xr.Dataset:
             f"check_{name}": ("check", np.array([getattr(c, name) for c in fit.checks], dtype=float))
             for name in _CHECK_NUMBERS
         },
-        **{f"check_{name}": ("check", np.array([getattr(c, name) for c in fit.checks])) for name in ("status", "reason")},
+        **{
+            f"check_{name}": ("check", np.array([getattr(c, name) for c in fit.checks]))
+            for name in ("status", "reason")
+        },
     }
     for name, values in fit.nuisance.items():
         values = np.atleast_1d(values)
@@ -170,9 +173,7 @@ def load_fit(path: str | Path) -> Fit:
         names = _words(found, "parameter")
         estimates = tuple(
             Estimate(
-                names[k], words["unit"][k], *(float(numbers[n][k]) for n in ("value", "low", "high")), words["word"][k],
-                words["reason"][k], words["shared_by"][k],
-                *(float(numbers[n][k]) for n in ("start", "lowest", "highest")),
+                name=names[k], **{n: float(numbers[n][k]) for n in _ESTIMATE_NUMBERS}, **{n: words[n][k] for n in words},
             )
             for k in range(len(names))
         )  # fmt: skip
@@ -192,9 +193,9 @@ def load_fit(path: str | Path) -> Fit:
         )  # fmt: skip
         columns = [found[f"check_{name}"].values for name in _CHECK_NUMBERS]
         checks = tuple(
-            ResidualCheck(int(i), int(s), *map(float, rest), status, reason)
-            for (i, s, *rest), status, reason in zip(
-                zip(*columns, strict=True), _words(found, "check_status"), _words(found, "check_reason"), strict=True
+            ResidualCheck(int(i), int(s), float(sd), float(lag1), float(slow), float(z), status, reason)
+            for i, s, sd, lag1, slow, z, status, reason in zip(
+                *columns, _words(found, "check_status"), _words(found, "check_reason"), strict=True
             )
         )
         a = found.attrs
