@@ -171,12 +171,15 @@ def load_fit(path: str | Path) -> Fit:
         numbers = {name: found[read.get(name, name)].values.astype(float) for name in _ESTIMATE_NUMBERS}
         words = {name: _words(found, name) for name in ("word", "reason", "shared_by", "unit")}
         names = _words(found, "parameter")
-        estimates = tuple(
-            Estimate(
-                name=names[k], **{n: float(numbers[n][k]) for n in _ESTIMATE_NUMBERS}, **{n: words[n][k] for n in words},
-            )
-            for k in range(len(names))
-        )  # fmt: skip
+        columns: list[dict[str, Any]] = [
+            {
+                "name": name,
+                **{n: float(numbers[n][k]) for n in _ESTIMATE_NUMBERS},
+                **{n: words[n][k] for n in words},
+            }
+            for k, name in enumerate(names)
+        ]
+        estimates = tuple(Estimate(**column) for column in columns)
         directions = tuple(
             Direction(np.array(loadings), float(sd), word)
             for loadings, sd, word in zip(
@@ -191,11 +194,11 @@ def load_fit(path: str | Path) -> Fit:
                 found["start_iterations"].values, strict=True,
             )
         )  # fmt: skip
-        columns = [found[f"check_{name}"].values for name in _CHECK_NUMBERS]
+        read_off = [found[f"check_{name}"].values for name in _CHECK_NUMBERS]
         checks = tuple(
             ResidualCheck(int(i), int(s), float(sd), float(lag1), float(slow), float(z), status, reason)
             for i, s, sd, lag1, slow, z, status, reason in zip(
-                *columns, _words(found, "check_status"), _words(found, "check_reason"), strict=True
+                *read_off, _words(found, "check_status"), _words(found, "check_reason"), strict=True
             )
         )
         a = found.attrs
