@@ -229,9 +229,13 @@ def main() -> None:
             return logl(p, *record, independent=independent, xp=jnp, squarings=count)
 
         both = jax.jit(jax.value_and_grad(value))
+        apart = jax.jit(jax.value_and_grad(lambda p: value(p, True)))
         fits = []
         for start in starts if not independent else starts[:3]:
-            x, reached, calls = climb(both, start)
+            begun = start
+            if not np.isfinite(both(start)[0]):  # so far off that the closure fails: first with independent residuals
+                begun = climb(apart, start)[0]
+            x, reached, calls = climb(both, begun)
             fits.append((reached, x.tolist()))
             print(f"{name}: {float(both(start)[0]):.2f} -> {reached:.4f} in {calls} calls", flush=True)
         reached, x = max(fits)
@@ -276,7 +280,7 @@ def draw(record: tuple, fitted: np.ndarray, independent: np.ndarray, out: Path) 
         ax.plot(t, other[own], "--", color="tab:orange", lw=1.2, label="expected, independent residuals")
         ax.set_xscale("log")
         ax.set_title(f"{level[first + 1] / 1000:.3g} mM ATP, 0.2 ms", fontsize=10)
-    axes[0, 0].legend(fontsize=7, frameon=False, loc="upper right")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     for ax in axes[:, 0]:
         ax.set_ylabel("current (pA)")
     ax = axes[2, 1]
@@ -292,8 +296,10 @@ def draw(record: tuple, fitted: np.ndarray, independent: np.ndarray, out: Path) 
     for k in short:
         ax.axvline(k, color="0.7", lw=0.7, zorder=0)
     found = diagnose(z)
-    ax.set_title(f"innovations: mean {found['mean']:.2f}, variance {found['variance']:.2f}, "
-                 f"lag one {found['lag_one']:.2f}", fontsize=10)  # fmt: skip
+    ax.set_title("standardized innovations", fontsize=10)
+    text = f"mean {found['mean']:.2f}, variance {found['variance']:.2f}, lag one {found['lag_one']:.2f}"
+    ax.text(0.5, 0.98, text, transform=ax.transAxes, ha="center", va="top", fontsize=8)
+    ax.set_ylim(-5, 5)
     ax.set_xlabel("bin (grey: pulses)")
     ax.set_ylabel("SD of the prediction")
     for ax in axes[2, :1]:

@@ -13,6 +13,7 @@ from potentiate.kinetics.bins import cut_bins, plan_bins
 from potentiate.kinetics.channels import simulate_counts
 from potentiate.kinetics.macroscopic_likelihood import bin_noise, log_likelihood, predict_current
 from potentiate.numerics.interval_average import interval_moments, sample_moments
+from potentiate.numerics.low_pass import bessel
 from potentiate.numerics.matrix_exponential import stationary, transition_matrix
 
 # closed, bound, open, desensitized; without and with agonist
@@ -213,6 +214,24 @@ def test_current_that_all_states_carry_has_no_channel_noise():
     mean, variance = predict_current(PLAN, y, Q, np.full(4, 2.0), P0, 200.0, NOISE)
     np.testing.assert_allclose(mean, 400.0, rtol=1e-12)
     np.testing.assert_allclose(variance, NOISE, rtol=1e-10)
+
+
+@pytest.mark.parametrize("low_pass", [None, bessel(2, 2.0)], ids=["unfiltered", "filtered"])
+def test_channels_are_neither_lost_nor_made(low_pass):
+    """However surprising the record was: when all states carry the same current, N of them are there, without doubt."""
+    currents = np.stack([I, np.full(4, 2.0)])
+    plan = plan_bins([[*[[(0, 0.3)]] * 12, [(1, 9.0)], *[[(1, 0.2)]] * 3]])
+    data = np.full((1, 16), np.nan)
+    data[0, :12] = np.random.default_rng(7).normal(scale=60.0, size=12)
+    mean, variance = predict_current(plan, data, Q, currents, P0, N, NOISE, low_pass=low_pass)
+    np.testing.assert_allclose(mean[0, 13:], 2.0 * N, rtol=1e-10)
+    np.testing.assert_allclose(variance[0, 13:], NOISE, rtol=1e-8)
+    assert (
+        np.abs(
+            mean[0, 1:12] - predict_current(plan, np.full_like(data, np.nan), Q, currents, P0, N, NOISE)[0][0, 1:12]
+        ).max()
+        > 9
+    )
 
 
 def test_a_gap_can_be_cut_anywhere():

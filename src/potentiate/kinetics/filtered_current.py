@@ -115,6 +115,7 @@ def _with_run_in(plan: BinPlan, ms: float) -> BinPlan:
         part_ms=np.concatenate([plan.part_ms, np.full(len(own), ms)]),
         kinds=np.concatenate([plan.kinds, kinds]),
         kind_ms=np.concatenate([plan.kind_ms, np.full(len(own), ms)]),
+        repeats=np.concatenate([plan.repeats, np.ones(len(own), dtype=int)]),
         kind=np.hstack([len(plan.kinds) + which[:, None], plan.kind]),
         bins=plan.bins + 1,
     )
