@@ -38,6 +38,8 @@ import numpy as np
 
 from potentiate.kinetics.bins import BinPlan, plan_bins
 from potentiate.kinetics.macroscopic_likelihood import bin_noise, log_likelihood, predict_current
+from potentiate.numerics.count_filter import log_density
+from potentiate.numerics.low_pass import bessel
 from potentiate.numerics.matrix_exponential import settle
 
 SAMPLES_PER_MS = 50.0
@@ -191,6 +193,19 @@ def innovations(log_p, record: tuple) -> np.ndarray:
     return ((record[1] - mean) / np.sqrt(variance))[0]
 
 
+def behind_the_filter(log_p: np.ndarray, record: tuple, factor: float) -> tuple[float, dict[str, float]]:
+    """Return log likelihood and innovations where the rig's filter (Bessel, 4 poles, 10 kHz) passes current and noise.
+
+    `factor` multiplies the density of the noise: behind a filter less of it is left in a sample.
+    """
+    plan, current, samples, levels = record
+    generators, currents, start, n, (white, floor), baseline = model(log_p, levels)
+    more = {"low_pass": bessel(4, 10.0), "input_noise_pA2_ms": factor * white / SAMPLES_PER_MS}
+    mean, variance = predict_current(plan, current, generators, currents, start, n, floor, baseline_pA=baseline, **more)
+    value = float(log_density(current, mean, variance).sum())
+    return value, diagnose(((current - mean) / np.sqrt(variance))[0])
+
+
 def diagnose(z: np.ndarray) -> dict[str, float]:
     """Return mean, variance and lag-one autocorrelation of standardized innovations, and their number."""
     pairs = z[1:] * z[:-1]
@@ -243,8 +258,12 @@ def main() -> None:
         results[name]["innovations"] = diagnose(innovations(np.array(x), record))
     results["published_log_likelihood"] = float(logl(origin, *record))
     results["published_innovations"] = diagnose(innovations(origin, record))
+    best = np.array(results["kalman"]["log_p"])
+    results["behind_the_filter"] = {f"{f:g}": behind_the_filter(best, record, f) for f in (1.0, 2.0, 3.0, 4.0, 5.0)}
     (told.out / "p2x2_fit.json").write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps({k: v for k, v in results.items() if k.startswith("published_")}, indent=1))
+    for factor, (value, found) in results["behind_the_filter"].items():
+        print(f"behind the filter, noise density times {factor}: {value:.2f}", found)
     for name in ("kalman", "independent"):
         print(name, results[name]["log_likelihood"], results[name]["innovations"])
     print(f"{'':26s}{'published':>12s}{'Kalman':>12s}{'independent':>12s}")
