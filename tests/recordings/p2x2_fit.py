@@ -171,14 +171,15 @@ def climb(
     """Return where L-BFGS ends (log parameters, within `reach` of the start), the value there and the calls it took."""
     from scipy.optimize import minimize
 
-    calls = 0
+    calls, first = 0, 0.0
 
     def cost(x: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal calls
+        nonlocal calls, first
         calls += 1
         value, gradient = value_and_gradient(x)
-        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):  # too fast for the exponential: turn back
-            return 1e6, np.zeros_like(x)
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):  # no likelihood there: turn back
+            return abs(first) + 1e6, np.zeros_like(x)
+        first = first or float(value)
         return -float(value), -np.asarray(gradient, dtype=float)
 
     bounds = np.stack([start - reach, start + reach], axis=1)
@@ -198,7 +199,7 @@ def behind_the_filter(log_p: np.ndarray, record: tuple, factor: float) -> tuple[
 
     `factor` multiplies the density of the noise: behind a filter less of it is left in a sample.
     """
-    plan, current, samples, levels = record
+    plan, current, _, levels = record
     generators, currents, start, n, (white, floor), baseline = model(log_p, levels)
     more = {"low_pass": bessel(4, 10.0), "input_noise_pA2_ms": factor * white / SAMPLES_PER_MS}
     mean, variance = predict_current(plan, current, generators, currents, start, n, floor, baseline_pA=baseline, **more)
