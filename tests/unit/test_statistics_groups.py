@@ -242,6 +242,7 @@ class TestUnitOfN:
         assert unit_of_n(table, nested_in="genotype").n == 4
         refused = compare(table, "x", "genotype")
         assert "2 of 2 animals occur in more than one group" in refused.differences[0].test.reason
+        assert "numbering of animals restarts" in refused.differences[0].test.reason
         assert compare(table, "x", "genotype", nested_in="genotype").differences[0].test.ok
 
     def test_a_coarser_unit_than_the_animal(self):
@@ -270,7 +271,19 @@ class TestCompare:
         assert "lines 3 and 4" in error.value.where
         found = compare(table, "x", "drug", repeats="mean", paired=True)
         assert found.differences[0].effect.estimate.value == pytest.approx(2.5)
-        assert "1 cell of 'no' without a partner left out" in found.notes
+        assert "1 cell without both 'no' and 'yes' left out" in found.notes
+
+    def test_pairs_of_animals_use_the_same_cells(self):
+        """A cell that was lost before the drug does not shift its animal; different cells are another design."""
+        columns = {"animal": list("1112233"), "cell": list("abaccdd"), "x (pA)": [1.0, 100, 2, 3, 5, 4, 7],
+                   "drug": ["no", "no", "yes", "no", "yes", "no", "yes"]}  # fmt: skip
+        found = compare(Table.from_columns(columns), "x", "drug", paired=True)
+        assert found.differences[0].effect.estimate.value == pytest.approx(2.0)
+        assert "1 cell without both 'no' and 'yes' left out" in found.notes
+        apart = columns | {"cell": list("abcdefg")}
+        found = compare(Table.from_columns(apart), "x", "drug", paired=True)
+        assert found.differences[0].effect.estimate.n == (3,)
+        assert found.differences[0].effect.estimate.value == pytest.approx((2 - 50.5 + 2 + 3) / 3)
 
     def test_holm_over_the_groups(self):
         rng = np.random.default_rng(9)
@@ -295,6 +308,8 @@ class TestCompare:
         refused = compare(negative, "x", "g", log=True)
         assert refused.differences[0].effect.estimate.status == "refused"
         assert refused.groups[0].mean.status == "refused"
+        assert refused.groups[1].mean.ok
+        assert refused.differences[0].test.reason == "1 value is not positive in 'a': no logarithm"
 
     def test_bad_requests(self):
         table = nested()

@@ -223,7 +223,9 @@ def _number(statistic: Statistic) -> float | None:
 
 # ------------------------------------------------------------------------------------------------- mixed model
 def _mixed(result: Result, table: Table, given: TableOptions) -> None:
-    from ..measures.mixed_model import mixed_model, second_opinion
+    from ..measures.mixed_model import mixed_model
+    from ..measures.second_opinion import second_opinion
+    from ..measures.statistics import holm
 
     by = [part.strip() for part in str(given.by).split(",") if part.strip()]
     value = value_column(table, given.value, by, result.assumed)
@@ -231,25 +233,32 @@ def _mixed(result: Result, table: Table, given: TableOptions) -> None:
     model = mixed_model(table, value, by, random, log=given.log, nested_in=given.nested_in)
     contrasts = _contrasts(model, given.reference, result.assumed)
     unit = f" ({model.unit})" if model.unit else ""
-    result.columns = ["what", "of", f"value{unit}", "low", "high", "df", "t or F", "p", "n", "status", "reason"]
+    result.columns = ["what", "of", f"value{unit}", "low", "high", "df", "t or F", "p", "p (Holm)", "n",
+                      "status", "reason"]  # fmt: skip
     rows: list[list[Any]] = []
 
-    def add(kind: str, of: str, s: Statistic, p: Statistic | None, where: dict[str, Any]) -> None:
+    def add(
+        kind: str, of: str, s: Statistic, p: Statistic | None, where: dict[str, Any], adjusted: float | None = None
+    ) -> None:
         low, high = s.interval or (None, None)
         tested = (None, None) if p is None else (p.statistic, _number(p))
         counted = s.counted.removeprefix("n = ")
-        rows.append([kind, of, _number(s), low, high, s.df, *tested, counted, s.status, s.reason])
+        rows.append([kind, of, _number(s), low, high, s.df, *tested, adjusted, counted, s.status, s.reason])
         result.observables.append(s.as_dict("data", {"quantity": model.quantity, **where}))
         if p is not None and p is not s:
             result.observables.append(p.as_dict("data", {"quantity": model.quantity, **where}))
 
     for place, mean in model.means():
         add("geometric mean" if model.log else "mean", " ".join(place.values()), mean, None, dict(place))
-    for name, contrast in contrasts:
-        add("ratio" if model.log else "difference", name, contrast.effect, contrast.test, {"contrast": name})
+    adjusted = holm([contrast.test.value for _, contrast in contrasts])
+    for (name, contrast), p_holm in zip(contrasts, adjusted, strict=True):
+        kind = "ratio" if model.log else "difference"
+        add(kind, name, contrast.effect, contrast.test, {"contrast": name, "p_holm": p_holm}, p_holm)
     for name, test in model.f_tests():
         low = [f"F({test.df_effect}, {test.df:.4g})" if test.df is not None else "F", name, None, None, None, test.df]
-        rows.append([*low, test.statistic, _number(test), test.counted.removeprefix("n = "), test.status, test.reason])
+        rows.append(
+            [*low, test.statistic, _number(test), None, test.counted.removeprefix("n = "), test.status, test.reason]
+        )
         result.observables.append(test.as_dict("data", {"quantity": model.quantity, "term": name}))
     for name, share in model.shares():
         add("share of variance", name, share, None, {"level": name})
@@ -257,7 +266,7 @@ def _mixed(result: Result, table: Table, given: TableOptions) -> None:
     result.notes += model.notes
     result.notes.append(
         f"Random levels: {' / '.join(random) or 'none'}. REML; degrees of freedom after Kenward and Roger (1997). "
-        "p values of contrasts are not adjusted."
+        "Holm's adjustment runs over the contrasts shown."
     )
     if given.second_opinion:
         other = second_opinion(model)
@@ -270,7 +279,7 @@ def _mixed(result: Result, table: Table, given: TableOptions) -> None:
 
 def _levels(table: Table, value: str, given: TableOptions, assumed: list[str]) -> list[str]:
     """Return the random levels: asked for, or those of the table that have several groups of several rows."""
-    from ..measures.statistics import level_columns
+    from ..measures.sampling import level_columns
 
     if given.random is not None:
         return [part.strip() for part in given.random.split(",") if part.strip()]

@@ -27,7 +27,7 @@ def hill_curves(result: Result, table: Table, given: TableOptions) -> None:
 
     from ..measures.concentration import concentration_response
     from ..measures.concentration_sets import fit_sets
-    from ..measures.statistics import level_columns
+    from ..measures.sampling import level_columns
 
     shared = [part.strip() for part in given.share.split(",") if part.strip()] if given.share else []
     if shared and given.sd is not None:

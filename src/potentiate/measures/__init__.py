@@ -38,7 +38,6 @@ from .jump import Jump as Jump
 from .jump import measure_jump as measure_jump
 from .mixed_model import MixedModel as MixedModel
 from .mixed_model import mixed_model as mixed_model
-from .mixed_model import second_opinion as second_opinion
 from .noise import NoiseAnalysis as NoiseAnalysis
 from .noise import nonstationary_noise as nonstationary_noise
 from .noise import open_probability as open_probability
@@ -54,11 +53,14 @@ from .plateau import charge as charge
 from .plateau import steady_state_ratio as steady_state_ratio
 from .quality import QualityLimits as QualityLimits
 from .quality import check_quality as check_quality
+from .sampling import Sampling as Sampling
+from .sampling import unit_of_n as unit_of_n
+from .second_opinion import SecondOpinion as SecondOpinion
+from .second_opinion import second_opinion as second_opinion
 from .statistics import Comparison as Comparison
 from .statistics import compare as compare
 from .statistics import difference_test as difference_test
 from .statistics import holm as holm
-from .statistics import unit_of_n as unit_of_n
 from .table import Table as Table
 from .table import read_table as read_table
 from .time_course import Bins as Bins

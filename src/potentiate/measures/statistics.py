@@ -1,4 +1,4 @@
-"""Groups of cells, slices or animals: what counts as n, and tests that respect it."""
+"""Groups of cells, slices or animals: effects and tests that respect what n is."""
 
 from __future__ import annotations
 
@@ -12,142 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, UsageError
 from .conventions import chosen
-from .estimation import Effect, Statistic, mean_difference, plural, welch
+from .estimation import Effect, Statistic, mean_difference, welch
 from .observable import Status
+from .sampling import Key, Sampling, level_columns, many, unit_of_n
 from .table import Table
 
 Array = NDArray[np.float64]
-Key = tuple[str, ...]
-
-#: Columns that name a level of sampling, coarse to fine, with the other words that are in use for it.
-LEVELS = {
-    "animal": ("animal", "mouse", "rat", "subject", "donor", "animal_id"),
-    "slice": ("slice", "culture", "coverslip", "slice_id"),
-    "cell": ("cell", "neuron", "patch", "cell_id"),
-}
-
-
-def level_columns(table: Table) -> dict[str, str]:
-    """Return which column of a table names which level: ``{"animal": "mouse", "cell": "cell"}``."""
-    by_lower = {name.lower(): name for name in table.names}
-    found = {level: next((by_lower[w] for w in words if w in by_lower), None) for level, words in LEVELS.items()}
-    return {level: name for level, name in found.items() if name is not None}
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """What one n is in a table.
-
-    Attributes
-    ----------
-    unit : str
-        Column (or ``row``).
-    keys : tuple of (tuple of str) or None, one per row
-        Which unit a row belongs to; None where the table does not say.
-    n : int
-    status : {"ok", "refused"}
-    reason : str or None
-        Why units of this kind may not be counted, with the numbers.
-    notes : tuple of str
-    """
-
-    unit: str
-    keys: tuple[Key | None, ...]
-    n: int
-    status: Literal["ok", "refused"]
-    reason: str | None
-    notes: tuple[str, ...]
-
-
-def _many(count: int, unit: str) -> str:
-    return f"{count} {plural(unit, count)}"
-
-
-def unit_of_n(table: Table, unit: str | None = None, *, nested_in: str | None = None) -> Sampling:
-    """Decide what is counted, and refuse to count cells as animals.
-
-    Parameters
-    ----------
-    table : Table
-        The rows of the comparison. Columns ``animal``, ``slice`` and ``cell`` (or words in :data:`LEVELS`) name levels.
-    unit : str, optional
-        Column whose labels are counted; default the coarsest level that the table has.
-    nested_in : str, optional
-        Column within which the numbering of animals restarts: animal 3 of WT is not animal 3 of KO.
-
-    Returns
-    -------
-    Sampling
-        ``refused`` where several units come from one group of a coarser level.
-
-    Raises
-    ------
-    UnknownNameError
-        `unit` is no column.
-    """
-    columns = level_columns(table)
-    if unit is None:
-        unit = next((columns[level] for level in LEVELS if level in columns), "row")
-    if unit != "row":
-        unit = table.column(unit).name
-    labels = {name: table.labels(name) for name in {*columns.values(), *([unit] if unit != "row" else [])}}
-    outer = table.labels(nested_in) if nested_in else None
-    order = [columns[level] for level in LEVELS if level in columns]
-    coarser = order[: order.index(unit)] if unit in order else [c for c in order if not _holds(labels, unit, c)]
-    notes: list[str] = []
-
-    def path(names: Sequence[str], row: int) -> Key | None:
-        parts = [labels[name][row] for name in names]
-        if outer is not None:
-            parts.insert(0, outer[row])
-        return None if any(part is None for part in parts) else tuple(str(part) for part in parts)
-
-    if unit == "row":
-        keys: list[Key | None] = [(str(i),) for i in range(len(table))]
-    else:
-        keys = [path([*coarser, unit], i) for i in range(len(table))]
-    n = len({key for key in keys if key is not None})
-    status: Literal["ok", "refused"] = "ok"
-    reason = None
-    for k, level in enumerate(coarser):
-        groups = [path(coarser[: k + 1], i) for i in range(len(table))]
-        unknown = sum(group is None for group in groups)
-        pairs = {(g, key) for g, key in zip(groups, keys, strict=True) if g is not None and key is not None}
-        held = {g for g, _ in pairs}
-        if unknown:
-            status, reason = "refused", f"{level} is blank in {_many(unknown, 'row')}: what is independent is not known"
-        elif len(pairs) > len(held):
-            status = "refused"
-            reason = (
-                f"{_many(n, unit)} from {_many(len(held), level)}: {plural(unit, 2)} of one {level} are not "
-                f"independent; count {plural(level, 2)}, or fit a mixed model"
-            )
-        if status == "refused":
-            break
-    if not coarser and unit not in (columns.get("animal"), None):
-        notes.append(f"the unit of n is the {unit}; no column says from which animal, so this cannot be checked")
-    missing = sum(key is None for key in keys)
-    if missing and status == "ok":
-        notes.append(f"{_many(missing, 'row')} without {unit} left out")
-    if unit in columns.values() and outer is None:
-        notes += _restarts(table, unit)
-    return Sampling(unit, tuple(keys), n, status, reason, tuple(notes))
-
-
-def _holds(labels: dict[str, tuple[str | None, ...]], unit: str, level: str) -> bool:
-    """Whether `unit` is coarser than `level`: several groups of `level` in one `unit`, and never the reverse."""
-    if unit == "row":
-        return False
-    pairs = {(a, b) for a, b in zip(labels[level], labels[unit], strict=True) if a is not None and b is not None}
-    return len(pairs) == len({a for a, _ in pairs}) > len({b for _, b in pairs})
-
-
-def _restarts(table: Table, unit: str) -> list[str]:
-    """Say where labels of the unit are bare numbers that may restart."""
-    names = table.levels(unit)
-    if names and all(name.isdecimal() for name in names):
-        return [f"{unit} numbers are taken to be the same {unit} wherever they occur"]
-    return []
 
 
 @dataclass(frozen=True)
@@ -282,12 +152,12 @@ def compare(
     y, y_unit = table.values(value)
     where = table.labels(by)
     used = np.isfinite(y) & np.array([label is not None for label in where], dtype=bool)
-    notes = [f"{_many(int((~used).sum()), 'row')} without a value or group left out"] if not used.all() else []
+    notes = [f"{many(int((~used).sum()), 'row')} without a value or group left out"] if not used.all() else []
     rows = table.keep(used)
     y, where = y[used], rows.labels(by)
     names = rows.levels(by)
     if len(names) < 2:
-        raise DataError(f"{by!r} has {_many(len(names), 'group')}", where=table.where, do="compare two or more groups")
+        raise DataError(f"{by!r} has {many(len(names), 'group')}", where=table.where, do="compare two or more groups")
     first = names[0] if reference is None else reference
     if first not in names:
         rows.where_is(by, [first])
@@ -298,26 +168,28 @@ def compare(
         refusal = _shared(sampling, where)
     if repeats == "error":
         _no_repeats(rows, by, sampling, nested_in)
-    finest = _finest(rows, sampling)
-    means = _unit_means(y, where, sampling.keys, finest, log)
-    groups = tuple(_group(name, means.get(name, {}), sampling, y_unit, log, refusal) for name in ordered)
-    made = [
-        _difference(groups[0], group, paired, log, test_name, interval, sampling.unit, y_unit, refusal, seed)
-        for group in groups[1:]
-    ]
+    values = _Values(y, where, sampling.keys, _finest(rows, sampling))
+    bad = {name: _not_positive(y, where, name) for name in ordered} if log else {}
+    groups = tuple(
+        _group(name, values.means(name, log and not bad[name]), sampling, y_unit, log, bad.get(name), refusal)
+        for name in ordered
+    )
+    made = []
+    for group in groups[1:]:
+        why = refusal or bad.get(first) or bad.get(group.name)
+        some = values.common(first, group.name) if paired else values
+        if some.left_out and why is None:
+            of = sampling.unit if values.cells is None else "cell"
+            notes.append(f"{many(some.left_out, of)} without both {first!r} and {group.name!r} left out")
+        pair = [some.means(name, log and why is None) for name in (first, group.name)]
+        made.append(
+            _difference((first, group.name), pair, paired, log, test_name, interval, sampling.unit, y_unit, why, seed)
+        )
     adjusted = holm([d.test.value for d in made])
     differences = tuple(
         Difference(d.reference, d.group, d.effect, d.test, _adjusted(d.test, p, len(made)), d.keys)
         for d, p in zip(made, adjusted, strict=True)
     )
-    if paired and refusal is None:
-        for d in differences:
-            for g in groups:
-                alone = len(g.keys) - len(d.keys)
-                if g.name in (d.reference, d.group) and alone > 0:
-                    notes.append(f"{_many(alone, sampling.unit)} of {g.name!r} without a partner left out")
-    if log and any(not (g.values > 0).all() for g in groups):
-        notes.append("some values are not positive: their group has no geometric mean")
     return Comparison(
         table.column(value).name, y_unit, table.column(by).name, sampling, paired, log, groups, differences,
         (*notes, *sampling.notes),
@@ -333,9 +205,11 @@ def _shared(sampling: Sampling, where: Sequence[str | None]) -> str | None:
     both = sum(len(labels) > 1 for labels in seen.values())
     if not both:
         return None
+    numbered = all(key is None or key[-1].isdecimal() for key in sampling.keys)
+    restart = f"; or say within what the numbering of {sampling.unit}s restarts (nested_in)" if numbered else ""
     return (
-        f"{both} of {_many(sampling.n, sampling.unit)} occur in more than one group: compare them paired, or fit a "
-        "mixed model"
+        f"{both} of {many(sampling.n, sampling.unit)} occur in more than one group: compare them paired, or fit a "
+        "mixed model" + restart
     )
 
 
@@ -343,6 +217,15 @@ def _finest(rows: Table, sampling: Sampling) -> tuple[str | None, ...] | None:
     """Return the labels of cells inside the unit, where the table names them."""
     cell = level_columns(rows).get("cell")
     return rows.labels(cell) if cell is not None and cell != sampling.unit else None
+
+
+def _not_positive(y: Array, where: Sequence[str | None], name: str) -> str | None:
+    """Return why a group has no logarithms, if it has none."""
+    count = sum(value <= 0 for value, label in zip(y, where, strict=True) if label == name)
+    if not count:
+        return None
+    words = "values are" if count > 1 else "value is"
+    return f"{count} {words} not positive in {name!r}: no logarithm"
 
 
 def _no_repeats(rows: Table, by: str, sampling: Sampling, nested_in: str | None) -> None:
@@ -365,47 +248,58 @@ def _no_repeats(rows: Table, by: str, sampling: Sampling, nested_in: str | None)
         seen[key, label] = line
 
 
-def _unit_means(
-    y: Array, where: Sequence[str | None], keys: Sequence[Key | None], cells: Sequence[str | None] | None, log: bool
-) -> dict[str, dict[Key, float]]:
-    """Average rows to cells and cells to units, in each group."""
-    nested: dict[str, dict[Key, dict[str, list[float]]]] = {}
-    for i, (value, label, key) in enumerate(zip(y, where, keys, strict=True)):
-        if label is None or key is None:
-            continue
-        cell = f"row {i}" if cells is None or cells[i] is None else str(cells[i])
-        nested.setdefault(label, {}).setdefault(key, {}).setdefault(cell, []).append(float(value))
+@dataclass(frozen=True)
+class _Values:
+    """Rows with their group, unit, and cell inside the unit (None where cells are not named)."""
 
-    def mean(values: Sequence[float]) -> float:
-        if not log:
-            return float(np.mean(values))
-        return math.exp(float(np.mean(np.log(values)))) if min(values) > 0 else math.nan
+    y: Array
+    where: Sequence[str | None]
+    keys: Sequence[Key | None]
+    cells: Sequence[str | None] | None
+    left_out: int = 0
 
-    found = {
-        label: {key: mean([mean(rows) for rows in cells.values()]) for key, cells in units.items()}
-        for label, units in nested.items()
-    }
-    # a geometric mean of a value that is not positive does not exist: the plain mean keeps the sign for the refusal
-    for label, units in found.items():
-        for key, value in units.items():
-            if math.isnan(value):
-                units[key] = float(np.mean([v for rows in nested[label][key].values() for v in rows]))
-                units[key] = min(units[key], 0.0)
-    return found
+    def means(self, name: str, geometric: bool) -> dict[Key, float]:
+        """Return the mean of each unit in a group: rows are averaged to cells, cells to units."""
+        units: dict[Key, dict[str, list[float]]] = {}
+        for i, label in enumerate(self.where):
+            key, cell = self.keys[i], None if self.cells is None else self.cells[i]
+            if label == name and key is not None:
+                units.setdefault(key, {}).setdefault(f"row {i}" if cell is None else cell, []).append(float(self.y[i]))
+
+        def mean(values: Sequence[float]) -> float:
+            return math.exp(float(np.mean(np.log(values)))) if geometric else float(np.mean(values))
+
+        return {key: mean([mean(rows) for rows in cells.values()]) for key, cells in units.items()}
+
+    def common(self, first: str, second: str) -> _Values:
+        """Return the rows of units that occur in both groups: of the same cells, where any cell is in both."""
+        by_unit = [(key, None) for key in self.keys]
+        by_cell = by_unit if self.cells is None else list(zip(self.keys, self.cells, strict=True))
+        for places in (by_cell, by_unit):
+            seen = [{p for p, label in zip(places, self.where, strict=True) if label == n} for n in (first, second)]
+            both = seen[0] & seen[1]
+            keep = [i for i, place in enumerate(places) if place in both]
+            if both:
+                break
+        return _Values(
+            self.y[keep], [self.where[i] for i in keep], [self.keys[i] for i in keep],
+            None if self.cells is None else [self.cells[i] for i in keep], len((seen[0] | seen[1]) - both),
+        )  # fmt: skip
 
 
-def _group(name: str, values: dict[Key, float], sampling: Sampling, unit: str, log: bool, refusal: str | None) -> Group:
+def _group(
+    name: str, values: dict[Key, float], sampling: Sampling, unit: str, log: bool, bad: str | None, refusal: str | None
+) -> Group:
     v = np.array(list(values.values()))
     n, of = (v.size,), sampling.unit
 
     def made(id: str, value: float, status: Status = "ok", reason: str | None = None) -> Statistic:
         return Statistic(id, value, unit, status, reason, None, "", (), n, of)
 
-    positive = v.size > 0 and (v > 0).all()
     if v.size == 0:
         mean = made("mean", math.nan, "not determined", "no values")
-    elif log and not positive:
-        mean = made("geometric_mean", math.nan, "refused", "values are not positive")
+    elif bad is not None:
+        mean = made("geometric_mean", math.nan, "refused", bad)
     else:
         mean = made("geometric_mean", math.exp(float(np.log(v).mean()))) if log else made("mean", float(v.mean()))
     if refusal is not None:
@@ -420,23 +314,20 @@ def _group(name: str, values: dict[Key, float], sampling: Sampling, unit: str, l
 
 
 def _difference(
-    first: Group, second: Group, paired: bool, log: bool, test: str, interval: str | None, unit_n: str, unit: str,
-    refusal: str | None, seed: int,
+    names: tuple[str, str], pair: Sequence[dict[Key, float]], paired: bool, log: bool, test: str, interval: str | None,
+    unit_n: str, unit: str, refusal: str | None, seed: int,
 ) -> Difference:  # fmt: skip
-    keys = tuple(key for key in first.keys if key in second.keys) if paired else ()
-    if paired:
-        a = np.array([first.values[first.keys.index(key)] for key in keys])
-        b = np.array([second.values[second.keys.index(key)] for key in keys])
-    else:
-        a, b = first.values, second.values
-    effect = mean_difference(a, b, paired=paired, log=log, convention=interval, unit=unit, unit_of_n=unit_n, seed=seed)
+    keys = tuple(key for key in pair[0] if key in pair[1]) if paired else ()
+    a, b = (np.array([v[key] for key in keys] if paired else list(v.values()), dtype=float) for v in pair)
     if refusal is not None:
-        e = effect.estimate
-        no = Statistic(e.id, math.nan, e.unit, "refused", refusal, None, e.convention, (), e.n, unit_n)
-        none = _no_p("refused", refusal, test, e.n, unit_n)
-        return Difference(first.name, second.name, Effect(no, np.empty(0)), none, none, keys)
+        id, n = ("ratio" if log else "mean_difference"), ((len(keys),) if paired else (a.size, b.size))
+        kind = chosen("mean_difference", interval)
+        no = Statistic(id, math.nan, "" if log else unit, "refused", refusal, None, kind, (), n, unit_n)
+        none = _no_p("refused", refusal, test, n, unit_n)
+        return Difference(*names, Effect(no, np.empty(0)), none, none, keys)
+    effect = mean_difference(a, b, paired=paired, log=log, convention=interval, unit=unit, unit_of_n=unit_n, seed=seed)
     p = difference_test(a, b, paired=paired, log=log, convention=test, unit_of_n=unit_n)
-    return Difference(first.name, second.name, effect, p, p, keys)
+    return Difference(*names, effect, p, p, keys)
 
 
 def _no_p(status: Status, reason: str, name: str, n: tuple[int, ...], unit_n: str) -> Statistic:
@@ -446,7 +337,7 @@ def _no_p(status: Status, reason: str, name: str, n: tuple[int, ...], unit_n: st
 def _adjusted(test: Statistic, p: float, count: int) -> Statistic:
     if not test.known:
         return _no_p(test.status, test.reason or "no p", "Holm", test.n, test.unit_of_n)
-    return Statistic("p_adjusted", p, "", "ok", None, None, "Holm", (f"over {_many(count, 'comparison')}",), test.n,
+    return Statistic("p_adjusted", p, "", "ok", None, None, "Holm", (f"over {many(count, 'comparison')}",), test.n,
                      test.unit_of_n)  # fmt: skip
 
 
