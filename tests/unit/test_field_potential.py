@@ -83,6 +83,8 @@ def test_volley_between_artefact_and_response():
     assert found.volley.latency.value == pytest.approx(1.6, abs=0.1)
     assert found.volley.artefact_end_ms == pytest.approx(STIMULUS + 0.3, abs=0.06)
     assert found.slope.value == pytest.approx(-0.5, rel=0.01)
+    # the notch between volley and fEPSP is no population spike
+    assert found.spike.status == "no response"
     named = measure_field(T, noisy(ramp() + wave(1.6, -0.3) + artefact), STIMULUS, volley_convention="baseline")
     assert named.volley.amplitude.value == pytest.approx(0.3, rel=0.08)
     assert named.volley.amplitude.convention == "baseline"

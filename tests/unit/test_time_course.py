@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from potentiate.errors import UsageError
-from potentiate.measures import bin_time, input_output, locus, time_course, two_pathways, variability
+from potentiate.measures import (
+    bin_time,
+    input_output,
+    locus,
+    releasable_pool,
+    time_course,
+    two_pathways,
+    variability,
+)
 from potentiate.measures.line import straight_line
 
 EVERY_20_S = np.arange(0.0, 80.0, 1 / 3)
@@ -27,7 +35,7 @@ def test_ltp_is_the_mean_of_the_last_ten_minutes_in_per_cent_of_the_baseline():
     assert found.change.interval[0] < 150.0 < found.change.interval[1]
     assert found.baseline.value == pytest.approx(-0.4, rel=0.01)
     assert found.baseline_min == (0.0, 20.0)
-    assert found.window_min == pytest.approx((69.667, 79.667), abs=1e-3)
+    assert found.window_min == pytest.approx((70.0, 80.0), abs=1e-3)
     assert found.change.notes[0].startswith("n = 30 sweeps against 60")
     assert found.drift.ok
     assert found.change.ok
@@ -97,6 +105,10 @@ def test_requests_that_make_no_sense():
     ):  # fmt: skip
         with pytest.raises(UsageError, match=fragment):
             time_course(EVERY_20_S, y, **words)
+    with pytest.raises(UsageError, match="beyond"):
+        time_course(EVERY_20_S, 1e200 * y, induction_min=20.0)
+    with pytest.raises(UsageError, match="fewer than two"):
+        time_course([0.0], [1.0], induction_min=1.0)
     with pytest.raises(UsageError, match="go back"):
         time_course(EVERY_20_S[::-1], y, induction_min=20.0)
     with pytest.raises(UsageError, match="check the unit"):
@@ -133,6 +145,20 @@ def test_input_output_that_does_not_saturate_is_not_determined():
     assert few.slope.status == "not determined"
     assert few.slope.value == pytest.approx(0.1)
     assert input_output(s, -0.02 * s, convention="through zero").slope.value == pytest.approx(-0.02)
+
+
+def test_the_releasable_pool_is_the_cumulative_curve_at_the_first_stimulus():
+    # pool of 800 pA, a fifth released per stimulus, 20 pA refilled between stimuli: steady release 20 pA
+    pool, released = 800.0, []
+    for _ in range(60):
+        released.append(-0.2 * pool)
+        pool += released[-1] + 20.0
+    found = releasable_pool(released)
+    # in the steady state the pool holds 100 pA: they are not released
+    assert found.ok
+    assert found.value == pytest.approx(800 - 100 + 20, rel=0.03)
+    assert releasable_pool(released[:5]).status == "not determined"
+    assert releasable_pool(released[:10]).status == "not steady"
 
 
 def test_a_straight_line_has_the_interval_of_the_textbook():

@@ -72,7 +72,8 @@ def measure(
         Further files, measured alike: one row each.
     as_
         What the sweeps hold. auto: three or more evenly spaced stimulus artefacts are a train, two are paired pulses,
-        an artefact on a voltage channel is a field potential, a table over minutes is a time course.
+        an artefact on a voltage channel is a field potential, a table over minutes is a time course. hill and groups
+        are for tables of cells and have options of their own: potentiate measure --as groups --help.
     channel
         Number (from 0) or name; default: the first channel in pA (in mV for field potentials).
     sweeps
@@ -126,7 +127,7 @@ def measure(
     convention
         Any other definition, as quantity=name, e.g. "PPR=mean of ratios"; see potentiate conventions.
     unit
-        True unit of the channel where the file's is wrong or missing, e.g. pA.
+        True unit of the channel, or of the column of a table, where the file's is wrong or missing, e.g. pA.
     reader
         For ABF: both compares two readers and stops where their scales disagree.
     yes
@@ -140,7 +141,7 @@ def measure(
         "on": on, "off": off, "stimuli": stimuli, "minimum": minimum, "step": step, "slope": slope, "window": window,
         "search": search, "volley": volley, "polarity": polarity, "intensities": intensities, "baseline": baseline,
         "induction": induction, "drug": drug, "last": last, "result": result, "bins": bins, "control": control,
-        "follow": follow, "interval": interval, "column": column, "by": by, "convention": convention,
+        "follow": follow, "interval": interval, "column": column, "by": by, "unit": unit, "convention": convention,
     })  # fmt: skip
     opening = {"channel": _number_or_name(channel), "sweeps": sweeps, "unit": unit, "reader": reader, "yes": yes}
     files = [file, *more]

@@ -61,6 +61,7 @@ class Asked:
     follow: str | None = None
     column: str | None = None
     by: str | None = None
+    unit: str | None = None
     conventions: Mapping[str, str] = ()  # type: ignore[assignment]
     given: tuple[str, ...] = ()
 
@@ -83,7 +84,7 @@ class Asked:
 
     def inputs(self) -> dict[str, Any]:
         """Return what was given, for the results file."""
-        elsewhere = ("given", "conventions", "minimum_pA", "on_ms", "off_ms", "stimuli_ms", "event_settings")
+        elsewhere = ("given", "conventions", "minimum_pA", "on_ms", "off_ms", "stimuli_ms", "event_settings", "unit")
         fields = {name: value for name, value in vars(self).items() if name not in elsewhere}
         return {
             "on_ms": self.on_ms, "off_ms": self.off_ms,
@@ -147,7 +148,7 @@ def parse_asked(options: Mapping[str, Any]) -> Asked:
         parse(text["step"], "voltage", where="--step") if "step" in text else None, None, None,
         span("window"), span("search"), span("volley"), span("baseline"), time("induction"), span("drug"),
         span("result"), interval, text.get("polarity"), intensities, unit, last, text.get("control"),
-        text.get("follow"), text.get("column"), text.get("by"), made, tuple(text),
+        text.get("follow"), text.get("column"), text.get("by"), text.get("unit"), made, tuple(text),
     )  # fmt: skip
 
 

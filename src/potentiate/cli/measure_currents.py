@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from ..errors import UsageError
 from ..measures.jump import Jump, measure_jump
 from ..measures.observable import Observable, missing
+from ..measures.pool import releasable_pool
 from ..measures.train import Train, blank, find_stimuli, measure_train
 from .measure_asked import Asked
 from .measure_found import Found, flagged, holes, keyed, known, label_of, sentence, worst
@@ -90,11 +92,14 @@ def train(file: str, one: Recording, index: list[int], asked: Asked, assumed: li
         )
         where = {**conditions, "pulse": k + 1, "stimulus_ms": float(stimulus)}
         observables += [o.as_dict(label_of(one), where) for o in (*read_off, *extra)]
-    observables.append(found.ppr.as_dict(label_of(one), conditions))
+    pool = releasable_pool([o.value if o.known else math.nan for o in found.amplitudes])
+    observables += [o.as_dict(label_of(one), conditions) for o in (found.ppr, pool)]
     columns = ["pulse", "stimulus (ms)", "amplitude (pA)", "ratio", "latency (ms)", "jitter (ms)", "tau (ms)",
                f"failures of {len(index)}", "status", "reason"]  # fmt: skip
     ppr = f"PPR {found.ppr.value:.3g} ({found.ppr.convention})" if found.ppr.known else f"PPR: {found.ppr.reason}"
     notes = [f"{ppr}. Amplitudes are of the mean of {len(index)} sweeps."]
+    if pool.known:
+        notes.append(f"Releasable pool: {sentence(pool, 3)}.")
     headline = {"amplitude": found.amplitudes[0], "PPR": found.ppr, "ratio of the last": found.ratios[-1],
                 "failure_rate": found.failure_rates[0]}  # fmt: skip
     _test_pulse(one, asked, conditions, observables, notes, headline)

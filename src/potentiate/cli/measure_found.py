@@ -80,7 +80,9 @@ def choose_channel(whole: Recording, channel: int | str | None, unit: str, assum
     kind = "current" if unit == "pA" else "voltage"
     if channel is None:
         if unit not in units:
-            raise UsageError(f"No channel is a {kind}", why=f"channels: {names}", do=f"if one is, give --unit {unit}")
+            where = str(whole.provenance.get("file", ""))
+            do = f"if one is, give --unit {unit}"
+            raise UsageError(f"No channel is a {kind}", where=where, why=f"channels: {names}", do=do)
         channel = units.index(unit)
         if len(units) > 1:
             assumed.append(f"channel {channel} {whole.channels[channel].name!r} is meant; channels: {names}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError, UsageError
 from ..measures.observable import Observable
-from ..measures.time_course import TimeCourse, time_course, two_pathways
+from ..measures.time_course import TimeCourse, inside_span, time_course, two_pathways
 from ..measures.variability import locus
 from .measure_asked import Asked, Span
 from .measure_found import Found, flagged, holes, label_of, sentence, worst
@@ -72,7 +72,8 @@ def from_table(path: Path, asked: Asked, assumed: list[str]) -> tuple[list[Serie
     for option in ("stimuli", "slope", "window", "search", "volley", "polarity", "follow", "interval"):
         if option in asked.given:
             raise UsageError(f"--{option} is for sweeps", why=f"{path.name} is a table of values", do="leave it out")
-    table = read_table(path)
+    named = [name for name in (asked.column, asked.control) if name is not None]
+    table = read_table(path, units={name: asked.unit for name in named} if asked.unit else None)
     clock = next((name for name in table.names if name.lower() == "time"), None)
     if clock is None:
         raise DataError("No column is the time", where=path.name, why=f"columns: {', '.join(table.names)}",
@@ -264,9 +265,9 @@ def found_of(series: Series, asked: Asked, conditions: dict[str, Any], label: st
 
 def _locus(series: Series, course: TimeCourse, notes: list[str]) -> list[Observable]:
     """Compare CV^-2 and mean of baseline and result."""
-    (a, b), (c, d) = course.baseline_min, course.window_min
-    t, y = course.time_min, course.value
-    found = locus(y[(t >= a) & (t <= b)], y[(t > c) & (t <= d)])
+    t, y, rule = course.time_min, course.value, course.bins.convention
+    base, late = (inside_span(t, span, rule) for span in (course.baseline_min, course.window_min))
+    found = locus(y[base], y[late])
     index = found.verdict
     text = f"{index.notes[0]} ({index.value:.2g})" if index.ok else f"{index.status}: {index.reason}"
     both = f"result over baseline {found.cv_ratio.value:.3g} and {found.mean_ratio.value:.3g}: "
@@ -288,10 +289,14 @@ def timecourse_of_recording(file: str, one: Recording, index: list[int], asked: 
         found.quality = flagged(one, None, found.notes)
     course = found.course
     assert course is not None
-    starts = _starts(one, index, asked, [])
+    test = np.ones(len(index), dtype=bool)
+    if asked.control is not None:
+        test[(1 if asked.control == "odd" else 0) :: 2] = False
+    starts = _starts(one, index, asked, [])[test]
+    shown = one.select(np.flatnonzero(test).tolist())
 
     def figure() -> Figure:
-        return _figure([series], [course], asked, file, _inset(one, starts, course, stimulus))
+        return _figure([series], [course], asked, file, _inset(shown, starts, course, stimulus))
 
     found.figure = figure
     return found
@@ -362,8 +367,8 @@ def _inset(one: Recording, starts_min: np.ndarray, course: TimeCourse, stimulus:
     seen = (t >= stimulus - 5.0) & (t <= stimulus + 40.0)
     rows = blank(t, one.sweeps, [stimulus], (-0.2, 1.0))
     whole = np.isfinite(rows).all(axis=1)
-    (a, b), (c, d) = course.baseline_min, course.window_min
-    parts = [(starts_min >= a) & (starts_min <= b) & whole, (starts_min > c) & (starts_min <= d + 1e-6) & whole]
+    rule = course.bins.convention
+    parts = [inside_span(starts_min, span, rule) & whole for span in (course.baseline_min, course.window_min)]
     if not all(part.any() for part in parts):
         return None
     before, after = (rows[part][:, seen].mean(axis=0) for part in parts)

@@ -51,6 +51,7 @@ from .peak import peak as peak
 from .peak import rise as rise
 from .plateau import charge as charge
 from .plateau import steady_state_ratio as steady_state_ratio
+from .pool import releasable_pool as releasable_pool
 from .quality import QualityLimits as QualityLimits
 from .quality import check_quality as check_quality
 from .sampling import Sampling as Sampling

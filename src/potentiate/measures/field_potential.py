@@ -183,7 +183,9 @@ def measure_field(
         if amplitude.ok or volley_ms is not None
         else missing_volley("no response", "no fEPSP tells where the volley ends: give its window")
     )
-    spike, trough = _population_spike(t, sign * (v - level), stimulus_ms, search_ms, noise, amplitude)
+    # what lies between volley and fEPSP is a shoulder of both, not a spike
+    late = search_ms if volley.index < 0 else (max(search_ms[0], t[volley.shoulders[1]] - stimulus_ms), search_ms[1])
+    spike, trough = _population_spike(t, sign * (v - level), stimulus_ms, late, noise, amplitude)
     return FieldPotential(
         amplitude, slope, onset, peak_time, volley, spike, line, level, noise, sign, peak_at, trough, stimulus_ms
     )

@@ -20,6 +20,8 @@ BASELINE_MIN = 20.0
 MAX_DRIFT_PERCENT = 5.0
 #: Times closer than this are the same (sweeps every 5 s are no exact twelfths of a minute), min.
 CLOSE_MIN = 1e-6
+#: Larger values are no measurement, and their squares no numbers.
+LARGEST = 1e100
 
 Span = tuple[float, float]
 
@@ -210,16 +212,12 @@ def time_course(
         raise UsageError("A window goes with the convention 'window'", do="give both or neither")
     last = float(t[-1])
     if window_min is None:
-        # the sweeps of the last minutes: the first sweep of the window is one interval short of them, or less
         length = float(name.split()[1])
-        in_window = t > last - length + CLOSE_MIN
-        window_min = (last - length, last)
-    else:
-        in_window = _inside(t, window_min, rule)
-    in_baseline = _inside(t, baseline_min, rule)
-    if induction_min is not None and window_min[0] < induction_min - CLOSE_MIN:
-        why = f"the window begins at {window_min[0]:g} min, the induction is at {induction_min:g} min"
-        raise UsageError("The last minutes reach back into the baseline", why=why, do="choose a shorter window")
+        # a sweep stands for the time until the next one where bins are closed at their begin
+        end = last + (float(np.median(np.diff(t))) if rule == "[k, k+1)" and t.size > 1 else 0.0)
+        window_min = (end - length, end)
+    in_window = inside_span(t, window_min, rule)
+    in_baseline = inside_span(t, baseline_min, rule)
     good = np.isfinite(y)
     for what, chosen_sweeps, span in (("baseline", in_baseline, baseline_min), ("window", in_window, window_min)):
         if np.count_nonzero(chosen_sweeps & good) < 2:
@@ -227,6 +225,9 @@ def time_course(
             raise UsageError(
                 f"The {what} holds fewer than two sweeps", why=why, do=f"sweeps run from {t[0]:g} to {last:g} min"
             )
+    if induction_min is not None and window_min[0] < induction_min - CLOSE_MIN:
+        why = f"the window begins at {window_min[0]:g} min, the induction is at {induction_min:g} min"
+        raise UsageError("The last minutes reach back into the baseline", why=why, do="choose a shorter window")
     base, late = y[in_baseline & good], y[in_window & good]
     mean = float(base.mean())
     about = f"{baseline_min[0]:g} to {baseline_min[1]:g} min"
@@ -294,11 +295,27 @@ def _pairs(time_min: ArrayLike, value: ArrayLike) -> tuple[Array, Array]:
         raise UsageError("Not a time course", why=f"times {t.shape}, values {y.shape}; wanted two (sweep,)")
     if not np.isfinite(t).all() or not (np.diff(t) >= 0).all():
         raise UsageError("Times of the sweeps go back or are no numbers", do="sort the sweeps by their start")
+    if (np.abs(y[np.isfinite(y)]) > LARGEST).any():
+        raise UsageError(f"A value is beyond {LARGEST:g}", do="check the units of the values")
     return t, y
 
 
-def _inside(t: Array, span: Span, rule: str) -> NDArray[np.bool_]:
-    """Return the sweeps of a span that is closed on the side on which the bins are."""
+def inside_span(t: Array, span: Span, rule: str) -> NDArray[np.bool_]:
+    """Return the mask of the sweeps in a span that is closed on the side on which the bins are.
+
+    Parameters
+    ----------
+    t : (sweep,) array
+        min, increasing.
+    span : (float, float)
+    rule : {"[k, k+1)", "(k, k+1]"}
+        With the second, a first sweep at the begin of the span belongs to it.
+
+    Raises
+    ------
+    UsageError
+        The span is empty.
+    """
     if span[1] <= span[0]:
         raise UsageError(f"A span from {span[0]:g} to {span[1]:g} min is empty")
     if rule == "[k, k+1)":

@@ -154,4 +154,4 @@ def _curve(ax: Axes, curve: InputOutput, unit: str) -> None:
     ax.set_title("input-output: slope (mV/ms)")
     ax.set_xlabel(f"stimulus ({unit.replace('u', 'µ', 1) if unit.startswith('u') else unit})")
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="best")
+        ax.legend(loc="lower left" if curve.response.mean() < 0 else "upper left")

@@ -114,7 +114,7 @@ def _group(ax: Axes, courses: Sequence[TimeCourse]) -> None:
 def _ground(ax: Axes, course: TimeCourse, value: float, drug: str, induction: str) -> None:
     """Draw baseline, windows, 100 %, drug bar and arrow."""
     low, high = ax.get_ylim()
-    low, high = min(low, 0.0) if low < 25 else low, max(high, 110.0)
+    low, high = min(low, 0.0) if low < 25 else low - 0.06 * (high - low), max(high, 110.0)
     span = high - low
     top = high + 0.20 * span
     ax.set_ylim(low, top)
