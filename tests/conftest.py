@@ -88,13 +88,15 @@ def write_heka(path, series, step_s=5e-5, begin_s=0.0, order="<", kind=0):
     return path
 
 
-def igor_wave(name, values, unit="A", step=5e-5, x_unit="s", begin=0.0, version=5, order="<"):
+def igor_wave(name, values, unit="A", step=5e-5, x_unit="s", begin=0.0, version=5, order="<", note="",
+              long_units=("", "")):  # fmt: skip
     """Return an Igor binary wave of float64; columns of a table are its second dimension."""
     values = np.atleast_1d(np.asarray(values, order + "f8"))
     body = values.tobytes(order="F")
     dims = (*values.shape, 0, 0, 0)[:4]
     if version == 5:
-        head = struct.pack(f"{order}hh13i2i", 5, 0, 320 + len(body), *[0] * 14)[:64]
+        tail = [note.encode(), *(u.encode() for u in long_units)]
+        head = struct.pack(f"{order}hh13i2i", 5, 0, 320 + len(body), 0, *map(len, tail), *[0] * 10)
         wave = bytearray(320)
         struct.pack_into(f"{order}IIih", wave, 4, 0, 0, values.size, 4)
         struct.pack_into("32s", wave, 28, name.encode())
@@ -102,7 +104,7 @@ def igor_wave(name, values, unit="A", step=5e-5, x_unit="s", begin=0.0, version=
         struct.pack_into(f"{order}4d", wave, 84, step, 1.0, 1.0, 1.0)
         struct.pack_into(f"{order}4d", wave, 116, begin, 0.0, 0.0, 0.0)
         struct.pack_into("4s4s", wave, 148, unit.encode(), x_unit.encode())
-        return head + bytes(wave) + body
+        return head + bytes(wave) + body + b"".join(tail)
     head = struct.pack(f"{order}hiiih", 2, 110 + len(body) + 16, 0, 0, 0)
     wave = bytearray(110)
     struct.pack_into(f"{order}h", wave, 0, 4)

@@ -75,8 +75,6 @@ def sample(request, tmp_path_factory, foreign):
         if not path.is_file():
             pytest.skip("no real recordings: set POTENTIATE_DATA")
         return kind, path, read(path)
-    if kind.startswith("igor"):
-        pytest.importorskip("igor2")
     path = make(kind, tmp_path_factory.mktemp("readers"), foreign)
     return kind, path, read(path)
 
@@ -112,7 +110,7 @@ def test_provenance(sample):
         pytest.skip("NetCDF of this package gives back the provenance that was written")
     provenance = recording.provenance
     assert provenance["file"] == path.name
-    assert provenance["reader"].split()[0] in ("neo", "pyabf", "potentiate", "igor2")
+    assert provenance["reader"].split()[0] in ("neo", "pyabf", "potentiate")
     assert provenance["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert isinstance(provenance["notes"], list)
 

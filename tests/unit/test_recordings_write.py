@@ -321,3 +321,15 @@ def test_a_constant_and_an_infinite_trace(tmp_path):
     recording = read(path)
     assert np.isnan(recording.sweeps[0, 1])
     assert "1 samples are missing (NaN) in 1 of 1 sweeps" in recording.describe()
+
+
+def test_a_recording_shares_no_memory_that_others_can_change():
+    base = np.zeros((1, 1, 3))
+    view = base[:]
+    view.setflags(write=False)
+    recording = Recording(np.arange(3.0), view, (Channel("I", "pA"),))
+    base[:] = 9.0
+    assert (recording.data == 0).all()
+    frozen = np.zeros((1, 1, 3))
+    frozen.setflags(write=False)
+    assert Recording(np.arange(3.0), frozen, (Channel("I", "pA"),)).data is frozen  # nobody can: no copy

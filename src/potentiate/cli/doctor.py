@@ -32,7 +32,7 @@ NEEDED = {
 }
 OPTIONAL = {
     "pynwb": "NWB files (extra nwb)",
-    "igor2": "Igor waves and experiments (extra igor)",
+    "igor2": "second opinion on Igor files (tests only)",
     "statsmodels": "the second opinion on mixed models (extra statistics)",
     "myokit": "comparison with another simulator (tests only)",
     "neuron": "comparison with another simulator (tests only)",

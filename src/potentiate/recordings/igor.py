@@ -1,14 +1,14 @@
-"""Igor Pro: binary waves (.ibw) and the waves of packed experiments (.pxp), decoded by igor2.
+"""Igor Pro: binary waves (.ibw) and the waves of packed experiments (.pxp).
 
 Layout: WaveMetrics Technical Notes TN003 (binary wave) and PTN003 (packed experiment). Only wave and folder records are
-looked at; their sizes are checked here before igor2 sees them. Units are the wave's own: data units, and the unit of
-its x scaling. A one-dimensional wave is a sweep; the columns of a two-dimensional one are sweeps.
+looked at. Units are the wave's own: data units, and the unit of its x scaling. A one-dimensional wave is a sweep; the
+columns of a two-dimensional one are sweeps. igor2 is the second opinion in the tests; it does not read here, because
+damaged sizes keep it busy for minutes.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import io
 import math
 import re
 import struct
@@ -27,9 +27,9 @@ from .recording import Recording
 
 MAX_WAVES = 20_000
 _WAVE, _FOLDER, _END = 3, 9, 10
-#: Igor number types -> bytes per point (TN003); complex, text and unsigned flags are refused or added below.
-_BYTES = {2: 4, 4: 8, 8: 1, 16: 2, 32: 4}
-_UNSIGNED = 64
+#: Version -> bytes before the wave header; type -> NumPy type. Complex numbers (1) and text (0) are no sweeps.
+_HEADS = {1: 8, 2: 16, 3: 20, 5: 64}
+_TYPES = {2: "f4", 4: "f8", 8: "i1", 16: "i2", 32: "i4", 72: "u1", 80: "u2", 96: "u4"}
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,10 @@ def read_igor(path: Path, *, packed: bool, part: str | None = None, unit: Units 
     Raises
     ------
     UsageError
-        igor2 is not installed (extra ``igor``); no wave matches `part`.
+        No wave matches `part`.
     RecordingError
         Damaged; units missing; waves that do not fit one time axis.
     """
-    try:
-        import igor2
-        import igor2.binarywave
-    except ImportError:
-        raise UsageError("Igor files need igor2", where=path.name, do="pip install 'potentiate[igor]'") from None
     told = unit is not None
 
     def call() -> Raw:
@@ -96,9 +91,9 @@ def read_igor(path: Path, *, packed: bool, part: str | None = None, unit: Units 
             raise RecordingError(
                 "No sweeps in the file", where=path.name, why=why, do="set the units in Igor: SetScale"
             )
-        return _raw(found, skipped, part, path.name, f"igor2 {igor2.__version__}")
+        return _raw(found, skipped, part, path.name, "potentiate igor")
 
-    return assemble(path, guarded("igor2", path, call), unit, yes)
+    return assemble(path, guarded("igor", path, call), unit, yes)
 
 
 def _damaged(where: str, why: str) -> RecordingError:
@@ -139,73 +134,71 @@ def _records(content: bytes, where: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _check(record: bytes, where: str) -> None:
-    """Refuse a wave whose header claims more than there is."""
+def _wave(record: bytes, folder: str, where: str, told: bool) -> Wave | str:
+    """Return a wave, or why it is none of a recording.
+
+    Raises
+    ------
+    RecordingError
+        The header claims more than there is.
+    """
     if len(record) < 8:
         raise _damaged(where, f"{len(record)} bytes")
-    version = struct.unpack_from("<h", record)[0]
-    order = "<" if version in (1, 2, 3, 5) else ">"
-    version = struct.unpack_from(f"{order}h", record)[0]
-    if version not in (1, 2, 3, 5):
+    order = "<" if struct.unpack_from("<h", record)[0] in _HEADS else ">"
+    (version,) = struct.unpack_from(f"{order}h", record)
+    if version not in _HEADS:
         raise _damaged(where, "it does not begin like an Igor binary wave")
-    head, wave = {1: 8, 2: 16, 3: 20, 5: 64}[version], 320 if version == 5 else 110
-    if len(record) < head + wave:
-        raise _damaged(where, f"the header has {len(record)} of {head + wave} bytes")
+    head, size = _HEADS[version], 320 if version == 5 else 110
+    if len(record) < head + size:
+        raise _damaged(where, f"the header has {len(record)} of {head + size} bytes")
+    header, rest = record[head : head + size], record[head + size :]
+    points, kind = struct.unpack_from(f"{order}ih", header, 12) if version == 5 else (
+        struct.unpack_from(f"{order}i", header, 42)[0], struct.unpack_from(f"{order}h", header, 0)[0]
+    )  # fmt: skip
+    name = _text(header[28:60] if version == 5 else header[6:26])
+    if kind not in _TYPES:
+        return f"wave {name!r} holds no real numbers (type {kind})"
+    dtype = np.dtype(_TYPES[kind]).newbyteorder(order)
+    if not 0 <= points * dtype.itemsize <= len(rest):
+        raise _damaged(where, f"wave {name!r} claims {points} points of {dtype.itemsize} bytes in {len(rest)}")
+    values = np.frombuffer(rest, dtype, points)
     if version == 5:
-        size, *more = struct.unpack_from(f"{order}13i", record, 4)
-        points, kind = struct.unpack_from(f"{order}ih", record, head + 12)
-        dims = struct.unpack_from(f"{order}4i", record, head + 68)
-        more = more[:-2]  # the last two are reserved
-        used = [n for n in dims if n]
-        if any(n < 0 for n in dims) or (used and math.prod(used) != points):
-            raise _damaged(where, f"dimensions {dims} of {points} points")
+        dims = [n for n in struct.unpack_from(f"{order}4i", header, 68) if n]
+        if min(dims, default=0) < 0 or math.prod(dims) != points:
+            raise _damaged(where, f"wave {name!r} has dimensions {dims} and {points} points")
+        step, begin = (struct.unpack_from(f"{order}d", header, at)[0] for at in (84, 116))
+        long_unit, long_x = _long_units(record, rest[points * dtype.itemsize :], order, where)
+        unit, x_unit = long_unit or _text(header[148:152]), long_x or _text(header[152:156])
     else:
-        size = struct.unpack_from(f"{order}i", record, 2)[0]
-        more = struct.unpack_from(f"{order}{version - 1}i", record, 6)[: version - 1] if version > 1 else ()
-        kind = struct.unpack_from(f"{order}h", record, head)[0]
-        points = struct.unpack_from(f"{order}i", record, head + 42)[0]
-    each = _BYTES.get(kind & ~_UNSIGNED, 0) if kind else 1
-    if points < 0 or size < 0 or any(n < 0 for n in more) or head + wave + each * points > len(record):
-        raise _damaged(where, f"{points} points of {each} bytes in {len(record)}")
-    if head + size + sum(more) > len(record):
-        raise _damaged(where, "its sections end beyond the file")
-
-
-def _wave(record: bytes, folder: str, where: str, told: bool) -> Wave | str:
-    """Return a wave, or why it is none of a recording."""
-    import igor2.binarywave
-
-    _check(record, where)
-    wave = igor2.binarywave.load(io.BytesIO(record))["wave"]
-    header, values = wave["wave_header"], np.asarray(wave["wData"])
-    name = bytes(header["bname"]).split(b"\0")[0].decode("latin-1")
-    if values.dtype.kind not in "iuf" or values.ndim > 2 or values.size == 0:
-        return f"wave {name!r} holds no sweeps (type {values.dtype}, shape {values.shape})"
-    if "sfA" in header:  # version 5: per dimension
-        step, begin = float(header["sfA"][0]), float(header["sfB"][0])
-        dim = header["dimUnits"][0]
-        x_unit = _letters(wave.get("dimension_units", [b""])[:1]) or _letters(dim)
-        unit = _letters(wave.get("data_units", b"")) or _letters(header["dataUnits"])
-    else:
-        step, begin = float(header["hsA"]), float(header["hsB"])
-        x_unit, unit = _letters(header["xUnits"]), _letters(header["dataUnits"])
-    x_unit, unit = plain_unit(x_unit), plain_unit(unit)
+        dims = [points]
+        step, begin = struct.unpack_from(f"{order}2d", header, 48)
+        unit, x_unit = _text(header[34:38]), _text(header[38:42])
+    if len(dims) not in (1, 2) or not points:
+        return f"wave {name!r} holds no sweeps ({len(dims)} dimensions, {points} points)"
+    unit, x_unit = plain_unit(unit), plain_unit(x_unit)
     if inside(x_unit)[0] != "ms":
         return f'wave {name!r}: the unit of x is {x_unit or "missing"} (in Igor: SetScale/P x 0, 5e-05, "s", {name})'
     if not unit and not told:
         return f'wave {name!r}: the unit of the data is missing (in Igor: SetScale d 0, 0, "A", {name})'
-    factor = inside(x_unit)[1]
     if not (math.isfinite(step) and step > 0 and math.isfinite(begin)):
         return f"wave {name!r}: time does not increase (x step {step:g} {x_unit})"
-    return Wave(folder, name, values.reshape(len(values), -1), unit, step * factor, begin * factor)
+    factor = inside(x_unit)[1]
+    # the first dimension runs fastest: the columns follow one another
+    table = values.reshape(dims[-1], dims[0]).T if len(dims) == 2 else values[:, None]
+    return Wave(folder, name, table, unit, step * factor, begin * factor)
 
 
-def _letters(value: Any) -> str:
-    """Return the text of what igor2 gives as bytes, or as a list or array of letters."""
-    if isinstance(value, (list, tuple, np.ndarray)):
-        value = b"".join(bytes(x) if isinstance(x, (bytes, np.bytes_)) else b"" for x in np.asarray(value).reshape(-1))
-    text = value.decode("latin-1", "replace") if isinstance(value, bytes) else str(value)
-    return text.split("\0")[0].strip()
+def _long_units(record: bytes, after: bytes, order: str, where: str) -> tuple[str, str]:
+    """Return the units of data and x where they are longer than three letters; they lie behind formula and note."""
+    formula, note, data, x = struct.unpack_from(f"{order}4i", record, 8)
+    if min(formula, note, data, x) < 0 or formula + note + data + x > len(after):
+        raise _damaged(where, "its notes and units end beyond the file")
+    at = formula + note
+    return _text(after[at : at + data]), _text(after[at + data : at + data + x])
+
+
+def _text(content: bytes) -> str:
+    return content.split(b"\0")[0].decode("latin-1").strip()
 
 
 def _raw(waves: list[Wave], skipped: list[str], part: str | None, where: str, reader: str) -> Raw:

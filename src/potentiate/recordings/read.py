@@ -86,7 +86,7 @@ def read(
         Missing, empty, too large, truncated or damaged file; content and name disagree; unit missing;
         "Scale disagrees" between the two ABF readers; implausible scale; several experiments and no `part`.
     UsageError
-        No such channel or part; an extra (``nwb``, ``igor``) is not installed.
+        No such channel or part; the extra ``nwb`` is not installed.
     """
     path = Path(path)
     where = path.name
