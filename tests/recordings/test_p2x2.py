@@ -17,8 +17,8 @@ SPEC = importlib.util.spec_from_file_location("p2x2_fit", Path(__file__).with_na
 fit = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(fit)
 
-#: Near the maximum that p2x2_fit.py finds from six of six starts, in the order of fit.NAMES; the pore's two numbers are
-#: only known as leak times factor cubed.
+#: Near the maximum that p2x2_fit.py finds from six of eight starts (two have no likelihood): -2413.27 to -2413.41.
+#: In the order of fit.NAMES; the pore's two numbers are only known as leak times factor cubed.
 NEAR = (
     6.252, 846.3, 1730.0, 160.6, 3.836, 2.385, 0.1366, 52.53, 2.949, 3537.0,
     1.59e5, 1.772e-11, 2.404, 2.908e-4, 0.8075, 4.72, 913.0, 3.373e-4,
