@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from potentiate.errors import DataError, UsageError
+from potentiate.inference.conditions import read_conditions
 from potentiate.measures import find_stimuli, measure_jump
 from potentiate.preparations.demo import COLUMNS, DRUG, concentration_table, demo_files, epsc
 from potentiate.preparations.demo_folder import write_demo
@@ -91,7 +92,7 @@ def test_a_blind_set_does_not_tell(blind):
         assert not any(word.encode() in text for text in texts), word
     for kind in ("patches", "trains", "spontaneous", "slices"):
         described = rows(folder / kind / "conditions.csv")
-        assert {row["drug"] + row["concentration_uM"] for row in described} == {""}
+        assert {row["drug"] + row["concentration_uM"] for row in described} == {"hidden"}
         heads = set()
         for row in described:
             recording = read(folder / kind / row["file"])
@@ -103,22 +104,34 @@ def test_a_blind_set_does_not_tell(blind):
 
 
 def test_the_key_lies_beside_the_folder_and_opens_it(blind):
-    key, truth = blind.keys
-    assert key.parent == truth.parent == blind.folder.parent
-    described = rows(key)
-    assert len(described) == 12
-    assert all((key.parent / row["file"]).is_file() for row in described)
-    assert {row["drug"] for row in described} == {"none", DRUG}
+    *keys, truth = blind.keys
+    assert {path.parent for path in blind.keys} == {blind.folder.parent}
     assert json.loads(truth.read_text())["seed"] == SEED
+    for path, count in zip(keys, (6, 2, 2, 2), strict=True):
+        described = rows(path)
+        assert len(described) == count
+        assert all((path.parent / row["file"]).is_file() for row in described)
+        assert {row["drug"] for row in described} == {"none", DRUG}
+
+
+def test_conditions_become_experiments(plain, blind):
+    """What fits read: the folder of an open set, the key of a blind one; the blind folder itself is refused."""
+    for path in (plain / "patches", blind.keys[0]):
+        found = read_conditions(path)
+        doses = [bath.drugs_uM.get(DRUG, 0.0) for e in found for bath in e.baths]
+        assert sorted(set(doses)) == [0.0, 30.0, 300.0]
+        assert {e.cell for e in found} == {"c1"}
+    with pytest.raises(DataError):
+        read_conditions(blind.folder / "patches")
 
 
 def test_nothing_is_overwritten_or_half_written(plain, blind, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="exists"):
         write_demo(plain)
-    (tmp_path / "new.key.csv").write_text("mine")
+    (tmp_path / "new.key.slices.csv").write_text("mine")
     with pytest.raises(DataError, match="exists"):
         write_demo(tmp_path / "new", blind=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.key.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.key.slices.csv"]
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -127,7 +140,7 @@ def test_nothing_is_overwritten_or_half_written(plain, blind, tmp_path, monkeypa
     monkeypatch.setattr("potentiate.preparations.demo_folder.demo_files", lambda *_, **__: iter(ITEM))
     with pytest.raises(DataError, match="Cannot write"):
         write_demo(tmp_path / "other", blind=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.key.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.key.slices.csv"]
 
 
 @pytest.mark.parametrize("wrong", [{"format": "doc"}, {"cells": 0}, {"cells": 21}, {"mechanism": "magic"}])

@@ -60,10 +60,10 @@ def demo(
     rows.append(["tables/", 1, "concentration_response.csv"])
     notes = [f"Read {made.folder / 'README.txt'} first."]
     if blind:
-        notes.append(f"Blind: the key is {made.keys[0].name}, what was planted {made.keys[1].name}, beside the folder.")
+        notes.append(f"Blind: the key lies beside the folder, in {made.folder.name}.key.*; open it at the end.")
     else:
         notes.append("What was planted is in truth.json.")
-    files = {"folder": str(made.folder), **{f"key_{i}": str(path) for i, path in enumerate(made.keys)}}
+    files = {"folder": str(made.folder), **{path.name.split(".key.")[1]: str(path) for path in made.keys}}
     return finish(
         Result(
             "demo", made.folder.name, {"folder": str(folder), "format": format, "blind": blind, "cells": cells},

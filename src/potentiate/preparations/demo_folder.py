@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import secrets
@@ -22,8 +23,10 @@ from .demo import COLUMNS, DemoFile, Mechanism, concentration_table, demo_files,
 #: format -> ending
 FORMATS = {"abf": ".abf", "nwb": ".nwb", "csv": ".csv", "nc": ".nc"}
 
-#: Columns of conditions.csv that a blind folder leaves empty.
-HIDDEN = ("drug", "concentration_uM")
+#: What conditions.csv of a blind folder says instead: not empty, which would mean control.
+HIDDEN = {"drug": "hidden", "concentration_uM": ""}
+
+KINDS = ("patches", "trains", "spontaneous", "slices")
 
 _ABOUT = {
     "patches": (
@@ -59,7 +62,7 @@ class Written:
     ----------
     folder : Path
     keys : tuple of Path
-        Outside the folder, of a blind set: conditions, and what was planted.
+        Outside the folder, of a blind set: conditions per kind, and what was planted.
     counts : dict of str to int
         Recordings per kind.
     seed : int
@@ -94,8 +97,8 @@ def write_demo(
         Default 1; of a blind set one that nobody knows (it is in the key).
     format : {"abf", "nwb", "csv", "nc"}
     blind : bool
-        Shuffled names, conditions without drug and concentration; ``FOLDER.key.csv`` (the full conditions) and
-        ``FOLDER.truth.json`` (what was planted) beside the folder, not in it.
+        Shuffled names, conditions without drug and concentration. Beside the folder, not in it, lie the full
+        conditions, ``FOLDER.key.patches.csv`` and so on, and what was planted, ``FOLDER.key.truth.json``.
     mechanism : {"closing", "desensitization", "both"}, optional
         What the drug does in the patches; default "closing", of a blind set drawn by the seed.
     cells : int
@@ -112,7 +115,8 @@ def write_demo(
     if format not in FORMATS:
         raise UsageError(f"Unknown format {format!r}", do=f"use one of {', '.join(FORMATS)}")
     target = Path(folder)
-    keys = (target.with_name(target.name + ".key.csv"), target.with_name(target.name + ".truth.json")) if blind else ()
+    hidden = [f"{target.name}.key.{kind}.csv" for kind in KINDS] + [f"{target.name}.key.truth.json"]
+    keys: tuple[Path, ...] = tuple(target.with_name(name) for name in hidden) if blind else ()
     for path in (target, *keys):
         if path.exists():
             raise DataError(f"{path} exists", do="choose another name; nothing is overwritten")
@@ -145,10 +149,12 @@ def write_demo(
         _readme(part / "README.txt", made, names, blind, format)
         planted_text = json.dumps(truth(planted, seed), indent=1) + "\n"
         if blind:
-            writers = (lambda p: _table(p, rows, False), lambda p: p.write_text(planted_text, encoding="utf-8"))
-            for path, write in zip(keys, writers, strict=True):
-                _replace(path, write)
+            for kind, path in zip(KINDS, keys, strict=False):
+                mine = [row for row in rows if Path(row["file"]).parent.name == kind]
+                _replace(path, functools.partial(_table, rows=mine, blind=False))
                 written.append(path)
+            _replace(keys[-1], lambda p: p.write_text(planted_text, encoding="utf-8"))
+            written.append(keys[-1])
         else:
             (part / "truth.json").write_text(planted_text, encoding="utf-8")
         part.chmod(0o755)
@@ -190,7 +196,7 @@ def _table(path: Path, rows: Sequence[dict[str, Any]], blind: bool) -> None:
         writer = csv.DictWriter(handle, list[str](COLUMNS))
         writer.writeheader()
         for row in rows:
-            writer.writerow({**row, **dict.fromkeys(HIDDEN, "")} if blind else row)
+            writer.writerow({**row, **HIDDEN} if blind else row)
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
@@ -225,8 +231,8 @@ def _readme(path: Path, made: Sequence[DemoFile], names: Sequence[str], blind: b
     if blind:
         lines += [
             "The set is BLIND: names are shuffled, and drug and concentration are not in this folder. The full",
-            "conditions are beside it, in the file that ends in .key.csv, and what was planted in the one that ends in",
-            ".truth.json. Open them when your analysis is done.",
+            "conditions and what was planted lie beside it, in the files that have .key. in their names. Open them",
+            "when your analysis is done.",
             "",
         ]
     else:
