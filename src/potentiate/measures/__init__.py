@@ -32,6 +32,8 @@ from .field_potential import FieldPotential as FieldPotential
 from .field_potential import fixed_window as fixed_window
 from .field_potential import level_samples as level_samples
 from .field_potential import measure_field as measure_field
+from .fluctuation import plateau_noise as plateau_noise
+from .fluctuation import plateau_spectrum as plateau_spectrum
 from .input_output import InputOutput as InputOutput
 from .input_output import input_output as input_output
 from .jump import Jump as Jump

@@ -116,7 +116,7 @@ def write_demo(
         raise UsageError(f"Unknown format {format!r}", do=f"use one of {', '.join(FORMATS)}")
     target = Path(folder)
     hidden = [f"{target.name}.key.{kind}.csv" for kind in KINDS] + [f"{target.name}.key.truth.json"]
-    keys: tuple[Path, ...] = tuple(target.with_name(name) for name in hidden) if blind else ()
+    keys = [target.with_name(name) for name in hidden] if blind else []
     for path in (target, *keys):
         if path.exists():
             raise DataError(f"{path} exists", do="choose another name; nothing is overwritten")
@@ -170,7 +170,7 @@ def write_demo(
         for path in written:  # a key without its set would be a puzzle
             path.unlink(missing_ok=True)
     counts = {kind: sum(item.folder == kind for item in made) for kind in dict.fromkeys(i.folder for i in made)}
-    return Written(target, keys, counts, seed, planted)
+    return Written(target, tuple(keys), counts, seed, planted)
 
 
 def write_as(recording: Recording, path: Path) -> None:
