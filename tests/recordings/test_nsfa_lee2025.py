@@ -41,6 +41,10 @@ def test_peak_scaled(ensemble, data_dir):
     assert result.channels.value == pytest.approx(expected["ps_nsfa"]["N"], rel=0.05)
     assert result.background.value == pytest.approx(expected["ps_nsfa"]["b_pA2"], rel=0.1)
     assert result.open_probability.status == "not determined"
+    # the interval is that of 509 events, not of 146 samples; the published band lies within it
+    low, high = result.unitary_current.interval
+    assert low < -expected["band_i_pA"][1] < -expected["band_i_pA"][0] < high < -2.0
+    assert result.channels.interval[0] < expected["ps_nsfa"]["N"] < result.channels.interval[1]
 
 
 def test_unscaled_analysis_of_spontaneous_events_gives_nonsense_and_sorted_events_are_refused(ensemble):

@@ -64,10 +64,10 @@ def test_plateaus_of_several_sizes_tell_the_number_of_channels():
 
 
 def test_intervals_cover():
-    """40 patches: each 95 % interval misses at most six times (a correct one does so in 1 of 70 runs)."""
+    """100 patches. Of 400, the intervals cover 95 (corner), 96 (i, spectrum) and 92 % (i, variance)."""
     hits = np.zeros(3)
-    t, patches = plateau(0.05, 0.35, sweeps=80, seed=100)
-    for y in patches.reshape(40, 2, t.size):
+    t, patches = plateau(0.05, 0.35, sweeps=200, seed=100)
+    for y in patches.reshape(100, 2, t.size):
         spectrum = plateau_spectrum(t, y, PLATEAU, QUIET, open_probability=0.125)
         noise = plateau_noise(t, y, PLATEAU, QUIET, open_probability=0.125)
         pairs = (
@@ -76,7 +76,7 @@ def test_intervals_cover():
             (noise.unitary_current, I_PA),
         )
         hits += [found.interval[0] < truth < found.interval[1] for found, truth in pairs]
-    assert (hits >= 34).all(), hits
+    assert (hits >= 88).all(), hits
 
 
 def test_noise_without_channels_has_no_unitary_current():

@@ -135,10 +135,11 @@ def plateau_noise(
         ratio = x * (1 - (open_probability or 0.0))
         weights = (ratio / error) ** 2
         i = float(np.sum(weights * excess / ratio) / weights.sum())
-        reach = 1.96 / math.sqrt(weights.sum())
+        # a variance scatters like its own size: symmetric in the logarithm
+        factor = math.exp(1.96 / math.sqrt(weights.sum()) / i)
         status: Status = "ok" if open_probability is not None else "one-sided"
         reason = None if open_probability is not None else "open probability not told: a lower limit"
-        interval = (sign * (i - reach), sign * (i + reach)) if sign > 0 else (sign * (i + reach), sign * (i - reach))
+        interval = (i / factor, i * factor) if sign > 0 else (-i * factor, -i / factor)
         if open_probability is None:
             interval = (interval[0], None) if sign > 0 else (None, interval[1])
         unitary = Observable("unitary_current", sign * i, "pA", status, reason, interval, "plateau")

@@ -65,6 +65,8 @@ def nonstationary_noise(
     bins: int = 20,
     floor: float = 0.0,
     peak_ms: float = 0.3,
+    resamples: int = 200,
+    seed: int = 1,
 ) -> NoiseAnalysis:
     """Relate the variance around the mean response to the mean.
 
@@ -86,6 +88,10 @@ def nonstationary_noise(
         Leave out samples where the mean is below this part of its peak.
     peak_ms : float
         Width of the mean around the peak that scales a sweep.
+    resamples : int
+        Draws of sweeps, with replacement, for the intervals; at least 50.
+    seed : int
+        Of the draws.
 
     Returns
     -------
@@ -99,9 +105,9 @@ def nonstationary_noise(
 
     Notes
     -----
-    ``variance = i I - I^2 / N + background``, least squares over bins (linear in i, 1/N, background); intervals
-    are the linear 95 % ones, and that of N is one-sided where 1/N may be zero. Neighbouring samples are
-    correlated, so the intervals are too narrow. Sigworth 1980 (J Physiol 307:97);
+    ``variance = i I - I^2 / N + background``, least squares over bins (linear in i, 1/N, background). Neighbouring
+    samples of a sweep are correlated, so the scatter of the bins says nothing about the error: intervals are 95 % ones
+    of a bootstrap over sweeps, and that of N is one-sided where 1/N may be zero. Sigworth 1980 (J Physiol 307:97);
     peak scaling: Traynelis, Silver & Cull-Candy 1993 (PMID 7688973).
     """
     form = chosen("nonstationary_noise", convention)
@@ -125,14 +131,40 @@ def nonstationary_noise(
     drift = _drift(heights, form)
     if drift.status == "refused":
         return _refused(drift, form)
-    model = np.outer(heights / mean_height, mean) if form == "peak-scaled" else np.broadcast_to(mean, y.shape)
-    variance = ((y - model) ** 2).sum(axis=0) / (y.shape[0] - 1)
     start, stop = window_ms or (t[top], min(t[top] + 15.0, t[-1]))
     used = (t >= start) & (t <= stop) & (sign * mean >= floor * sign * mean_height)
     if used.sum() < 8:
         raise UsageError(f"The window {start:g} to {stop:g} ms holds {int(used.sum())} samples", do="give 8 or more")
-    x, v = _binned(sign * mean[used], variance[used], bins)
-    return _parabola(x, v, sign, abs(float(mean[top])), drift, form, y.shape[0])
+    if resamples < 50:
+        raise UsageError(f"{resamples} resamples are too few for an interval", do="give 50 or more")
+    n = y.shape[0]
+    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    weights = np.vstack([np.ones(n), draws]).astype(np.float64)
+    means, variances = _moments(y[:, used], heights, weights, scaled=form == "peak-scaled")
+    x, v = _binned(sign * means[0], variances[0], bins)
+    drawn = [_binned(sign * m, w, bins) for m, w in zip(means[1:], variances[1:], strict=True)]
+    return _parabola(x, v, drawn, sign, abs(float(mean[top])), drift, form, n)
+
+
+def _moments(y: Array, heights: Array, weights: Array, *, scaled: bool) -> tuple[Array, Array]:
+    """Return mean and variance around the (scaled) mean at every sample, for every row of weights of the sweeps.
+
+    Parameters
+    ----------
+    y : (sweep, sample) array
+    heights : (sweep,) array
+        Peaks, which scale the mean.
+    weights : (draw, sweep) array
+        How often each sweep counts; rows sum to the number of sweeps.
+    """
+    n = weights.sum(axis=1, keepdims=True)
+    mean = weights @ y / n
+    # sum of w (y - s m)^2 with s = height / mean height, multiplied out
+    share = heights / (weights @ heights / n[:, 0])[:, None] if scaled else np.ones_like(weights)
+    squares = (
+        weights @ y**2 - 2 * mean * ((weights * share) @ y) + mean**2 * np.sum(weights * share**2, axis=1)[:, None]
+    )
+    return mean, squares / (n - 1)
 
 
 def _drift(heights: Array, form: str) -> Observable:
@@ -176,27 +208,28 @@ def _binned(x: Array, v: Array, bins: int) -> tuple[Array, Array]:
     return means, np.bincount(which, v, bins)[full] / count[full]
 
 
-def _parabola(
-    x: Array, v: Array, sign: int, peak_pA: float, drift: Observable, form: str, sweeps: int
-) -> NoiseAnalysis:
-    from scipy.special import stdtrit
-
+def _coefficients(x: Array, v: Array) -> Array:
+    """Return i, 1/N and background of the parabola, by least squares."""
     matrix = np.column_stack([x, -(x**2), np.ones_like(x)])
-    c = np.linalg.lstsq(matrix, v, rcond=None)[0]
-    fitted = matrix @ c
-    dof = x.size - 3
-    notes = (f"{sweeps} sweeps, {x.size} bins from {x[0]:.3g} to {x[-1]:.3g} pA",)
-    if dof < 1:
+    return np.asarray(np.linalg.lstsq(matrix, v, rcond=None)[0], dtype=np.float64)
+
+
+def _parabola(
+    x: Array, v: Array, drawn: list[tuple[Array, Array]], sign: int, peak_pA: float, drift: Observable, form: str,
+    sweeps: int,
+) -> NoiseAnalysis:  # fmt: skip
+    c = _coefficients(x, v)
+    fitted = c[0] * x - c[1] * x**2 + c[2]
+    if x.size < 4:
         return _without("not determined", f"{x.size} bins for 3 parameters", drift, form, sign * x, v, fitted)
-    scatter = float(np.sum((v - fitted) ** 2)) / dof
-    reach = float(stdtrit(dof, 0.975)) * np.sqrt(np.diag(np.linalg.pinv(matrix.T @ matrix)) * scatter)
-    i_ends = sorted((sign * (c[0] - reach[0]), sign * (c[0] + reach[0])))
-    status: Status = "ok" if c[0] > reach[0] else "not determined"
+    spread = np.array([_coefficients(*pair) for pair in drawn if pair[0].size >= 4])
+    low, high = np.quantile(spread, [0.025, 0.975], axis=0)
+    notes = (f"{sweeps} sweeps, {x.size} bins from {x[0]:.3g} to {x[-1]:.3g} pA; bootstrap of {len(spread)}",)
+    i_ends = sorted((sign * float(low[0]), sign * float(high[0])))
+    status: Status = "ok" if c[0] > 0 and low[0] > 0 else "not determined"
     reason = None if status == "ok" else "the slope at zero current is not different from zero"
     unitary = Observable("unitary_current", sign * c[0], "pA", status, reason, (i_ends[0], i_ends[1]), form, notes)
-    background = Observable(
-        "background", c[2], "pA^2", interval=(c[2] - reach[2], c[2] + reach[2]), convention=form, notes=notes
-    )
+    background = Observable("background", c[2], "pA^2", interval=(low[2], high[2]), convention=form, notes=notes)
     if c[1] <= 0:
         reason = "the variance does not bend down: open probability too low, or drift"
         channels = missing("channels", "", "not determined", reason, form)
@@ -204,8 +237,7 @@ def _parabola(
             unitary, channels, missing("open_probability", "", "not determined", reason, form), background, drift,
             sign * x, v, fitted,
         )  # fmt: skip
-    few = 1 / (c[1] + reach[1])
-    many = 1 / (c[1] - reach[1]) if c[1] > reach[1] else None
+    few, many = 1 / high[1], 1 / low[1] if low[1] > 0 else None
     note = ("N counts channels open at the mean peak",) if form == "peak-scaled" else ()
     channels = Observable(
         "channels", 1 / c[1], "", "ok" if many else "one-sided", None if many else "1/N may be zero: no upper limit",
