@@ -16,8 +16,9 @@ def patches():
     """60 patches of 30 channels, each with 100 sweeps of a 0.5 ms pulse that opens most of them."""
     generators = np.array([[[0.0, 0.0], [0.3, -0.3]], [[-3.0, 3.0], [0.3, -0.3]]])
     rng = np.random.default_rng(1)
-    counts = simulate_channels([(0, 2.0), (1, 0.5), (0, 15.5)], generators, np.array([1.0, 0.0]), np.array([0.0, 1.0]), N,
-                               DT, rng, trials=SWEEPS * PATCHES)  # fmt: skip
+    shut, open_ = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    segments = [(0, 2.0), (1, 0.5), (0, 15.5)]
+    counts = simulate_channels(segments, generators, shut, open_, N, DT, rng, trials=SWEEPS * PATCHES)
     y = I_PA * counts + rng.normal(0, 1.0, counts.shape)
     return np.arange(y.shape[1]) * DT, y.reshape(PATCHES, SWEEPS, -1)
 
@@ -30,13 +31,12 @@ def test_intervals_cover_the_truth(patches):
         for k, (o, truth) in enumerate(((found.unitary_current, I_PA), (found.channels, N))):
             low, high = o.interval or (None, None)
             hits[k] += (low is None or low < truth) and (high is None or truth < high)
-    # nominal 57 of 60; the scatter of the bins alone covers about half of them
+    # nominal: 57 of 60
     assert (hits >= 51).all(), hits
 
 
 def test_moments_are_those_of_the_resampled_sweeps(patches):
-    t, all_of_them = patches
-    y = all_of_them[0][:, 12:60]
+    y = patches[1][0][:, 12:60]
     heights = y[:, 0] + 5.0
     picks = np.random.default_rng(2).integers(0, SWEEPS, SWEEPS)
     weights = np.bincount(picks, minlength=SWEEPS)[None].astype(float)
