@@ -5,6 +5,8 @@ known time, size and decay to the recording and look for them. 05210017: a stimu
 a burst; drift of the holding current.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,29 @@ def test_what_is_found_beside_the_added_events(recording, events, sensitivity):
         hits |= np.abs(again.half_ms - at - 0.4) < 2.0
     assert hits.sum() > 0.95 * 7 * grid.size
     assert (~hits).sum() <= 1.01 * len(events)
+
+
+def test_noise_of_the_same_spectrum_gives_few_events(recording, events):
+    """Gaussian noise with the spectrum of the stretches between events, 30 s: false positives."""
+    from scipy.signal import welch
+
+    t, y = recording.time_ms, recording.sweeps
+    outward = detect_events(t, y, polarity="positive", decays=False)
+    pieces, length = [], 4096
+    for k in range(7):
+        starts = np.sort(np.concatenate([e.start_ms[e.sweep == k] for e in (events, outward)]))
+        for a, b in itertools.pairwise(starts):
+            first, last = int((a + 50) / 0.05), int((b - 5) / 0.05)
+            if a > 556 and last - first >= length:
+                pieces.append(y[k, first : first + length] - y[k, first : first + length].mean())
+    assert len(pieces) > 20
+    f, power = welch(np.array(pieces), 20.0, nperseg=length)
+    rng, n = np.random.default_rng(1), t.size
+    grid = np.fft.rfftfreq(n, 0.05)
+    size = np.sqrt(np.interp(grid, f, power.mean(axis=0)) * n * 20.0 / 2)
+    noise = np.fft.irfft(size * np.exp(2j * np.pi * rng.uniform(size=(3, grid.size))), n)
+    false = detect_events(t, noise, settings=events.settings, exclude_ms=[], decays=False)
+    assert false.rate.value < 0.03 * events.rate.value
 
 
 def test_average_event(recording, events):

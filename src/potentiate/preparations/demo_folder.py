@@ -41,7 +41,7 @@ _ABOUT = {
     ),
     "spontaneous": (
         "Spontaneous currents, 2 sweeps of 10 s; a membrane test of -5 mV at 50 to 80 ms opens each sweep.",
-        "in Python: see the tutorial on spontaneous events",
+        "in Python: potentiate.measures.detect_events (tutorial \"Spontaneous events\")",
     ),
     "slices": (
         "Field EPSPs (mV) every 30 s for 60 min; stimulus at 5 ms of every sweep; induction after 20 min (sweep 40).",
