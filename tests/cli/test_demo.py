@@ -14,7 +14,7 @@ def test_a_set_is_written_and_measured(potentiate, tmp_path):
     # what the README says to try
     readme = (tmp_path / "set" / "README.txt").read_text().splitlines()
     line = next(text for text in readme if "measure patches" in text)
-    assert 'patches/c1_control_1ms.abf --on "10 ms"' in line
+    assert 'patches/c1_300uM_100ms.abf --on "10 ms"' in line
     measured = potentiate("measure", "set/patches/c1_control_1ms.abf", "--on", "10 ms", "--off", "11 ms", "--json")
     assert measured.code == 0, measured.err
     assert {entry["label"] for entry in measured.object["observables"]} == {"model"}

@@ -28,28 +28,32 @@ HIDDEN = {"drug": "hidden", "concentration_uM": ""}
 
 KINDS = ("patches", "trains", "spontaneous", "slices")
 
-_ABOUT = {
+#: What each folder holds, and commands to try; {one} and {other} are two of its files.
+_ABOUT: dict[str, tuple[str, tuple[str, ...]]] = {
     "patches": (
         "Outside-out patches, simulated channel by channel: 10 mM glutamate for 1 ms (deactivation) and for 100 ms\n"
         "(desensitization), without and with a drug. Agonist arrives at 10 ms; holding -60 mV, reversal 0 mV; 5 kHz\n"
-        "filter, 20 kHz sampling; exchange 0.25 ms; the patch runs down by about 0.5 % per sweep.",
-        'potentiate measure patches/{patches} --on "10 ms"',
+        "filter, 20 kHz sampling; exchange 0.25 ms; the patch runs down by about 0.5 % per sweep. Scheme: Partin1996.",
+        (
+            'potentiate measure patches/{one} --on "10 ms"',
+            "potentiate fit {conditions} --scheme Partin1996 --sites 1 --effects closing,kd",
+        ),
     ),
     "trains": (
         "Evoked currents, 5 stimuli at 50 Hz from 100 ms on, with stimulus artefacts; 10 sweeps each.",
-        "potentiate measure trains/{trains} --as train",
+        ("potentiate measure trains/{one} --as train",),
     ),
     "spontaneous": (
         "Spontaneous currents, 2 sweeps of 10 s; a membrane test of -5 mV at 50 to 80 ms opens each sweep.",
-        "in Python: potentiate.measures.detect_events (tutorial \"Spontaneous events\")",
+        ("potentiate measure spontaneous/{one} spontaneous/{other} --as events",),
     ),
     "slices": (
         "Field EPSPs (mV) every 30 s for 60 min; stimulus at 5 ms of every sweep; induction after 20 min (sweep 40).",
-        "in Python: potentiate.read(...), one sweep per 30 s",
+        ('potentiate measure slices/{one} --induction "20 min"',),
     ),
     "tables": (
         "A concentration-response table, 6 cells at 6 concentrations.",
-        "potentiate.measures.concentration_response",
+        ("potentiate.measures.concentration_response (Python)",),
     ),
 }
 
@@ -146,7 +150,7 @@ def write_demo(
             _table(part / kind / "conditions.csv", [{**made[i].conditions, "file": names[i]} for i in mine], blind)
         (part / "tables").mkdir()
         _concentrations(part / "tables" / "concentration_response.csv", seed)
-        _readme(part / "README.txt", made, names, blind, format)
+        _readme(part / "README.txt", made, names, blind, format, keys[0] if blind else None)
         planted_text = json.dumps(truth(planted, seed), indent=1) + "\n"
         if blind:
             for kind, path in zip(KINDS, keys, strict=False):
@@ -193,7 +197,7 @@ def _names(made: Sequence[DemoFile], blind: bool, rng: np.random.Generator, endi
 
 def _table(path: Path, rows: Sequence[dict[str, Any]], blind: bool) -> None:
     with path.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list[str](COLUMNS))
+        writer = csv.DictWriter(handle, list[str](COLUMNS), lineterminator="\n")
         writer.writeheader()
         for row in rows:
             writer.writerow({**row, **HIDDEN} if blind else row)
@@ -211,15 +215,14 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 def _concentrations(path: Path, seed: int) -> None:
     with path.open("w", newline="", encoding="utf-8") as handle:
         handle.write("# synthetic: made by potentiate demo, not measured\n")
-        writer = csv.writer(handle)
+        writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["concentration (uM)", "response (%)", "cell", "animal"])
         writer.writerows([dose, value, cell, animal] for cell, animal, dose, value in concentration_table(seed))
 
 
-def _readme(path: Path, made: Sequence[DemoFile], names: Sequence[str], blind: bool, format: str) -> None:
-    first = {}
-    for item, name in zip(made, names, strict=True):
-        first.setdefault(item.folder, name)
+def _readme(
+    path: Path, made: Sequence[DemoFile], names: Sequence[str], blind: bool, format: str, key: Path | None
+) -> None:
     kind_of_file = "NetCDF" if format == "nc" else format.upper()
     lines = [
         "SYNTHETIC DATA. Everything in this folder was made by `potentiate demo`. Nothing here was measured.",
@@ -237,6 +240,11 @@ def _readme(path: Path, made: Sequence[DemoFile], names: Sequence[str], blind: b
         ]
     else:
         lines += ["What was planted, with all numbers, is in truth.json. Analyse first, look afterwards.", ""]
-    for kind, (about, command) in _ABOUT.items():
-        lines += [f"{kind}/", *(f"  {text}" for text in about.splitlines()), f"  try: {command.format(**first)}", ""]
+    conditions = f"../{key.name}" if key is not None else "patches"
+    for kind, (about, commands) in _ABOUT.items():
+        mine = sorted(name for item, name in zip(made, names, strict=True) if item.folder == kind) or [""]
+        lines += [f"{kind}/", *(f"  {text}" for text in about.splitlines())]
+        for command in commands:
+            lines.append(f"  try: {command.format(one=mine[0], other=mine[min(1, len(mine) - 1)], conditions=conditions)}")
+        lines.append("")
     path.write_text("\n".join(lines), encoding="utf-8")
