@@ -244,7 +244,7 @@ def _readme(
     for kind, (about, commands) in _ABOUT.items():
         mine = sorted(name for item, name in zip(made, names, strict=True) if item.folder == kind) or [""]
         lines += [f"{kind}/", *(f"  {text}" for text in about.splitlines())]
-        for command in commands:
-            lines.append(f"  try: {command.format(one=mine[0], other=mine[min(1, len(mine) - 1)], conditions=conditions)}")
+        words = {"one": mine[0], "other": mine[min(1, len(mine) - 1)], "conditions": conditions}
+        lines += [f"  try: {command.format(**words)}" for command in commands]
         lines.append("")
     path.write_text("\n".join(lines), encoding="utf-8")
