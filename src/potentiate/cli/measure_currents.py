@@ -29,6 +29,8 @@ def application(file: str, one: Recording, index: list[int], asked: Asked, assum
     if None in told.values():
         absent = " and ".join(f"--{name}" for name, value in told.items() if value is None)
         assumed.append(f"begin or end of the agonist is detected from each response (give {absent})")
+    if asked.on_ms is None and asked.baseline_ms is None:
+        assumed.append("nothing happens in the first tenth of the sweep: it is the baseline (--on or --baseline)")
     assumed.append(f"a response exceeds {floor:g} pA and 5 SD of its baseline (--minimum)")
     jumps: list[Jump] = []
     rows: list[list[Any]] = []
@@ -53,7 +55,8 @@ def application(file: str, one: Recording, index: list[int], asked: Asked, assum
                "on (ms)", "off (ms)", "status", "reason"]  # fmt: skip
     count = sum(jump.responds for jump in jumps)
     notes = [f"{count} of {len(index)} sweeps respond. Sweeps are numbered from 0."]
-    quality = flagged(one, asked.baseline_ms, notes)
+    begins = [asked.on_ms] if asked.on_ms is not None else [j.on.value for j in jumps if j.responds and j.on.known]
+    quality = flagged(one, asked.baseline_ms or _quiet(one, begins), notes)
     numbers = [index[k] for k in measured]
     return Found(
         columns, rows, observables, _means(jumps, len(index)), notes,
@@ -103,7 +106,7 @@ def train(file: str, one: Recording, index: list[int], asked: Asked, assumed: li
     headline = {"amplitude": found.amplitudes[0], "PPR": found.ppr, "ratio of the last": found.ratios[-1],
                 "failure_rate": found.failure_rates[0]}  # fmt: skip
     _test_pulse(one, asked, conditions, observables, notes, headline)
-    quality = flagged(one, None, notes)
+    quality = flagged(one, _quiet(one, found.stimuli_ms[:1]), notes)
     return Found(
         columns, rows, observables, headline, notes, lambda: _train_figure(one, found, index, file), None, quality
     )
@@ -141,10 +144,17 @@ def pairs(file: str, one: Recording, index: list[int], asked: Asked, assumed: li
     headline = {"amplitude": found.amplitudes[0], "PPR": ratio, "CV^-2": scatter.cv_inverse_square,
                 "failure_rate": found.failure_rates[0]}  # fmt: skip
     _test_pulse(one, asked, conditions, observables, notes, headline)
-    quality = flagged(one, None, notes)
+    quality = flagged(one, _quiet(one, found.stimuli_ms[:1]), notes)
     return Found(
         columns, rows, observables, headline, notes, lambda: _train_figure(one, found, index, file), None, quality
     )
+
+
+def _quiet(one: Recording, begins_ms: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
+    """Return the window before the first agonist or stimulus; None (the first tenth) where nobody knows when it is."""
+    first = float(one.time_ms[0])
+    before = one.time_ms[one.time_ms < min(begins_ms) - 0.5] if len(begins_ms) else one.time_ms[:0]
+    return (first, float(before[-1])) if before.size >= 4 else None
 
 
 def _both_sides(one: Recording, asked: Asked, assumed: list[str]) -> Train:

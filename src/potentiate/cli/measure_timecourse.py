@@ -286,7 +286,9 @@ def timecourse_of_recording(file: str, one: Recording, index: list[int], asked: 
     series, stimulus = from_sweeps(file, one, index, within, assumed)
     found = found_of(series, asked, {"file": file, "channel": one.channels[0].name, "sweeps": index}, label_of(one))
     if one.unit == "pA":
-        found.quality = flagged(one, None, found.notes)
+        before = one.time_ms[one.time_ms < stimulus - 0.5]
+        quiet = (float(before[0]), float(before[-1])) if before.size >= 4 else None
+        found.quality = flagged(one, quiet, found.notes)
     course = found.course
     assert course is not None
     test = np.ones(len(index), dtype=bool)
