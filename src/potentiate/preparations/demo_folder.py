@@ -53,7 +53,7 @@ _ABOUT: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "tables": (
         "A concentration-response table, 6 cells at 6 concentrations.",
-        ("potentiate.measures.concentration_response (Python)",),
+        ("potentiate measure tables/concentration_response.csv --as hill --form 3-parameter --share EC50,nH",),
     ),
 }
 
