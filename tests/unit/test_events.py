@@ -148,6 +148,14 @@ def test_an_event_on_a_tail():
     assert [row["sweep"] for row in events.table()] == [0, 0, 0]
 
 
+def test_coarse_digitisation_is_no_row_of_artefacts():
+    y, truth = planted(3.0, seed=8, noise=1.5, size=20.0)
+    events = detect_events(T, np.round(y / 4.0) * 4.0, floor_pA=10.0)
+    assert events.excluded_ms == []
+    large = [(k, at, a) for k, at, a in truth if a > 14]
+    assert matched(events, large) >= 0.93 * len(large)
+
+
 def test_distributions(control):
     events = control[2]
     for quantity in QUANTITIES:

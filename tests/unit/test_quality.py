@@ -118,6 +118,14 @@ def test_a_recording_without_anything_usable():
     assert {sweep.status for sweep in report.sweeps} == {"NaN run"}
 
 
+def test_a_quiet_coarsely_digitised_trace_is_not_saturated():
+    coarse = np.round(np.random.default_rng(3).normal(0, 0.4, (2, T.size)))
+    r = Recording.from_arrays(T, coarse, label="data")
+    assert check_quality(r).ok == (0, 1)
+    clipped = np.maximum(np.round(good()), -150.0)
+    assert judge(clipped).with_status("saturated") == tuple(range(8))
+
+
 def test_longest_run():
     assert longest_run(np.zeros(4, dtype=bool)) == 0
     assert longest_run(np.ones(4, dtype=bool)) == 4

@@ -269,7 +269,10 @@ def _form(sweep: Array, limits: QualityLimits, checks: list[Check]) -> bool:
     text = f"{same:.0%} of the sweep is one value (limit {limits.constant_share or 0:.0%})"
     flat = _add(checks, "constant trace", same, limits.constant_share, "", text)
     middle = np.median(finite)
-    noise = float(np.median(np.abs(np.diff(finite)))) / 0.6745 / math.sqrt(2)
+    steps = np.abs(np.diff(finite))
+    # never finer than the digital step: a quiet, coarsely digitised trace often repeats its extreme
+    digit = float(steps[steps > 0].min()) if steps.any() else 0.0
+    noise = max(float(np.median(steps)) / 0.6745 / math.sqrt(2), digit)
     if limits.rail_samples is not None and not flat:
         runs = []
         for end in (finite.min(), finite.max()):
