@@ -1,0 +1,114 @@
+"""From a tally to alternatives at their best: noise found at a reference fit, data whitened, everything fitted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .alternatives import EFFECTS, Alternative
+from .bench import Bench
+from .contest import Contender, Contest, Data
+from .tally import Block, Tally
+from .whitening import CellNoise, cell_noise, rig_covariance, whiten
+
+
+def prepare(
+    benches: Mapping[int, Bench], tally: Tally, alternatives: Sequence[Alternative], *, affinity: bool, rundown: bool
+) -> tuple[Contest, dict[str, CellNoise], list[np.ndarray], dict[str, Contender]]:
+    """Return the whitened contest, the noise of each cell, the covariance of each block, and where to start.
+
+    A first pass with white noise finds a reference; the channels' noise is that of the reference.
+    """
+    settings = tally.settings
+    blocks = tuple(tally.blocks())
+    recorded = sorted({b.setting for b in blocks})
+    rig = {k: rig_covariance(settings[k]) for k in recorded}
+    none = {k: np.zeros_like(rig[k]) for k in recorded}
+    first = {c: CellNoise(_rough_noise([b for b in blocks if b.cell == c], rig), 0.0, "rough")
+             for c in tally.cells}  # fmt: skip
+    contest = Contest(benches, _whitened(blocks, first, rig, none, rundown), affinity=affinity)
+    seeds: dict[str, Contender] = {}
+    control = [k for k in recorded if settings[k].drug is None]
+    nothing = Alternative(())
+    own = Contest(benches, contest.data.of_settings(control), affinity=affinity)
+    start = own.fit(nothing)
+    seeds[nothing.name] = start
+    singles = [a for a in alternatives if len(a.effects) == 1 and a.exchange_while_open]
+    for a in singles or [a for a in alternatives if a.effects]:
+        seeds[a.name] = contest.fit(a, (start,))
+    reference = min(seeds.values(), key=lambda c: c.chi2 if c.alternative.effects else math.inf)
+    richest = contest.fit(_richest(alternatives, reference.alternative), (reference,))
+    seeds["richest"] = richest
+    prediction = richest.bench.predict(richest.theta)
+    _, _, amplitudes = contest.data.residual(richest.bench.parts, prediction)
+    channel = dict(zip(recorded, reference.bench.channel_covariances(reference.theta, recorded), strict=True))
+    noise: dict[str, CellNoise] = {}
+    for cell in tally.cells:
+        mine = [b for b in blocks if b.cell == cell]
+        a = amplitudes[cell]
+        residuals = []
+        for b in mine:
+            scale = a[0] + (a[1] * b.order if len(a) > 1 else 0.0)
+            r = b.mean - scale * prediction[richest.bench.parts[b.setting]]
+            residuals.append(r - np.nanmean(r))
+        noise[cell] = cell_noise(mine, residuals, rig, channel)
+    data = _whitened(blocks, noise, rig, channel, rundown)
+    covariances = [(noise[b.cell].rig_pA ** 2 * rig[b.setting] + noise[b.cell].channel_nS2 * channel[b.setting]) / b.n
+                   for b in blocks]  # fmt: skip
+    return Contest(benches, data, affinity=affinity), noise, covariances, seeds
+
+
+def _whitened(
+    blocks: Sequence[Block], noise: Mapping[str, CellNoise], rig: Mapping[int, np.ndarray],
+    channel: Mapping[int, np.ndarray], rundown: bool,
+) -> Data:  # fmt: skip
+    made = [whiten(noise[b.cell], b.n, np.isfinite(b.mean), rig[b.setting], channel[b.setting]) for b in blocks]
+    return Data(tuple(blocks), tuple(made), rundown)
+
+
+def _rough_noise(blocks: Sequence[Block], rig: Mapping[int, np.ndarray]) -> float:
+    """Return the noise of a sample from second differences of neighbouring bins, robust against the response."""
+    found = []
+    for b in blocks:
+        variance = np.diag(rig[b.setting]) / b.n
+        y = b.mean
+        bend = y[2:] - 2 * y[1:-1] + y[:-2]
+        found.append(np.abs(bend) / np.sqrt(variance[2:] + 4 * variance[1:-1] + variance[:-2]))
+    joined = np.concatenate(found)
+    return max(float(np.nanmedian(joined)) / 0.6745, 1e-6)
+
+
+def _richest(alternatives: Sequence[Alternative], like: Alternative) -> Alternative:
+    """Return the alternative with every step that any alternative knows."""
+    steps = tuple(e for e in EFFECTS if any(e in a.effects for a in alternatives))
+    return Alternative(steps, like.sites if like.effects else 1, like.exchange_while_open)
+
+
+def run_contest(
+    contest: Contest, alternatives: Sequence[Alternative], seeds: Mapping[str, Contender]
+) -> tuple[list[Contender], Contender]:
+    """Return every alternative at its best, and the richest one (every step at once), which judges the noise."""
+    done: dict[Alternative, Contender] = {}
+    nothing = seeds[Alternative(()).name]
+    kept: set[int] = set()
+    for a in sorted(alternatives, key=lambda a: (len(a.effects), not a.exchange_while_open)):
+        if not a.effects:
+            done[a] = contest.fit(a, (nothing,))
+            continue
+        parts = [c for b, c in done.items() if b.effects and b.within(a)]
+        twins = [c for b, c in done.items() if b.effects == a.effects]
+        starts: list[Contender | None] = [min(parts, key=lambda c: c.chi2)] if parts else []
+        starts += [c for c in (seeds.get(a.name), *twins[:1]) if c is not None]
+        for start in starts[:1]:
+            if start is not None and len(a.effects) == 2 and id(start) not in kept:
+                # all pairs that start here share the derivative
+                kept = {id(start)}
+                own = [n for n in start.bench.names if n != start.bench.model.exchange_name and not n.endswith("koff")]
+                start.bench.keep(start.theta, [start.bench.names.index(n) for n in own])
+        done[a] = contest.fit(a, starts or (nothing,))
+    contenders = [done[a] for a in alternatives]
+    best = min(contenders, key=lambda c: c.chi2)
+    richest = contest.fit(_richest(alternatives, best.alternative), (best, seeds["richest"]))
+    return contenders, richest
