@@ -40,6 +40,7 @@ DRUG = "demodrug"
 
 COLUMNS = (
     "file", "cell", "animal", "drug", "concentration_uM", "placement", "agonist", "agonist_uM", "pulse_ms", "on_ms",
+    "voltage_mV", "exchange_ms", "filter_kHz",
 )  # fmt: skip
 
 Mechanism = Literal["closing", "desensitization", "both"]
@@ -108,7 +109,7 @@ def demo_files(mechanism: Mechanism = "closing", *, cells: int = 4, seed: int = 
 
 
 def _row(names: Mapping[str, str], dose_uM: float, **more: Any) -> dict[str, Any]:
-    empty = {"placement": "both", "agonist": "", "agonist_uM": "", "pulse_ms": "", "on_ms": ""}
+    empty = {"placement": "both", **dict.fromkeys(COLUMNS[6:], "")}
     drug = DRUG if dose_uM > 0 else "none"
     return {**names, "drug": drug, "concentration_uM": dose_uM, **empty, **more}
 
@@ -142,7 +143,10 @@ def _patch(names: Mapping[str, str], drug: Modulator, rng: np.random.Generator) 
             document = {**protocol.as_document(), "voltage_mV": patch.voltage_mV}
             recording = _synthetic(made.time_ms, np.array(made.sweeps), every_s=5.0, protocol=document)
             done += count
-            row = _row(names, dose, agonist="glutamate", agonist_uM=10_000.0, pulse_ms=width, on_ms=ON_MS)
+            row = _row(
+                names, dose, agonist="glutamate", agonist_uM=10_000.0, pulse_ms=width, on_ms=ON_MS,
+                voltage_mV=patch.voltage_mV, exchange_ms=RIG.exchange_10_90_ms, filter_kHz=RIG.filter_kHz,
+            )  # fmt: skip
             yield DemoFile("patches", f"{names['cell']}_{_dose(dose)}_{width:g}ms", recording, row)
 
 

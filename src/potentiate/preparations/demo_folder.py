@@ -36,7 +36,7 @@ _ABOUT: dict[str, tuple[str, tuple[str, ...]]] = {
         "filter, 20 kHz sampling; exchange 0.25 ms; the patch runs down by about 0.5 % per sweep. Scheme: Partin1996.",
         (
             'potentiate measure patches/{one} --on "10 ms"',
-            "potentiate fit {conditions} --scheme Partin1996 --sites 1 --effects closing,kd",
+            "potentiate fit {conditions} --scheme Partin1996 --sites 1 --effects closing,kd --rundown",
         ),
     ),
     "trains": (
@@ -134,7 +134,8 @@ def write_demo(
         progress(f"{item.folder} {len(made) + 1}" if blind else f"{item.folder}/{item.name}")
         made.append(item)
     names = _names(made, blind, rng, FORMATS[format])
-    order = sorted(range(len(made)), key=lambda i: names[i])
+    # in the order of recording, which run-down needs; a blind set by name, so that rows and times of writing tell nothing
+    order = sorted(range(len(made)), key=names.__getitem__) if blind else list(range(len(made)))
     rows = [{"file": f"{target.name}/{made[i].folder}/{names[i]}", **made[i].conditions} for i in order]
     part: Path | None = None
     written: list[Path] = []
@@ -144,7 +145,6 @@ def write_demo(
         for kind in dict.fromkeys(item.folder for item in made):
             (part / kind).mkdir()
             mine = [i for i in order if made[i].folder == kind]
-            # in the order of the names, so that the times of writing tell nothing
             for i in mine:
                 write_as(made[i].recording, part / kind / names[i])
             _table(part / kind / "conditions.csv", [{**made[i].conditions, "file": names[i]} for i in mine], blind)
