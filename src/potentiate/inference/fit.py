@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import NumericalError, UsageError
-from ..numerics.least_squares import LeastSquares, ProfileInterval, levenberg_marquardt, profile_interval
+from ..numerics.least_squares import LeastSquares, ProfileInterval, levenberg_marquardt
 from .experiment import Experiment
 from .information import information
+from .intervals import square_intervals, widening
 from .model import SHARES, Model
 from .problem import Problem
 from .residuals import check_sweep, correlation_time
@@ -90,8 +91,8 @@ def fit(
     -----
     Each cell has a noise of its own, estimated with the rates (maximum likelihood by reweighting). Samples whose
     noise is correlated, by a filter or because it is the noise of channels, do not count fully: intervals are widened
-    by the correlation time of the residuals. That is a repair, not a cure: channel noise has its own likelihood
-    (objective "kalman").
+    by the correlation time of the residuals, and with enough sweeps by how much these really differ
+    (:mod:`.intervals`). Channel noise also has a likelihood of its own (objective "kalman").
     """
     if objective not in ("least squares", "kalman"):
         raise UsageError(f"Unknown objective {objective!r}", do="use 'least squares' or 'kalman'")
@@ -142,10 +143,13 @@ def fit(
     slow = float(np.average(times, weights=problem.samples))
     jacobian = problem.jacobian(best.x, weight)
     known = information(jacobian, slow)
+    wider, by_sweeps = widening(jacobian, residual, problem.sample_sweeps(), slow)
     profiles: list[ProfileInterval | None] = [None] * len(table.numbers)
     if status == "ok" and intervals != "none" and objective == "least squares":
         try:
-            profiles = _intervals(problem, best, weight, slow, intervals, level, progress, known.covariance)
+            profiles = square_intervals(
+                problem, best, weight, wider, intervals, level, progress, known.covariance / slow
+            )
         except KeyboardInterrupt:
             status = "interrupted"
     _, linear = problem.details(best.x)
@@ -156,8 +160,15 @@ def fit(
     notes = []
     if best.status == "stopped":
         notes.append(f"the best start was still falling: {best.reason}")
-    if slow > 1.5:
-        notes.append(f"intervals are widened: {slow:.1f} neighbouring samples count as one (correlated noise)")
+    if wider.max() > 1.2:
+        why = (
+            "sweeps differ by more than independent noise"
+            if by_sweeps and wider.max() > 1.05 * math.sqrt(slow)
+            else (f"{slow:.1f} neighbouring samples count as one")
+        )
+        notes.append(
+            f"intervals are widened {wider.min():.2g} to {wider.max():.2g}-fold: {why} (channel noise, filter)"
+        )
     ended = [
         Start(tuple(end.x), math.inf if end.status == "failed" else end.ssr, end.status, end.iterations)
         for end, _ in found
@@ -275,16 +286,12 @@ def _search(problem: Problem, x0: np.ndarray, weight: np.ndarray) -> LeastSquare
         x0,
         jacobian=lambda x: problem.jacobian(x, weight),
         bounds=problem.table.bounds,
-        typical=_typical(problem),
+        typical=problem.typical,
         tolerance=1e-8,
         scaling="typical",
         enough=_ENOUGH,
         partial=True,
     )
-
-
-def _typical(problem: Problem) -> np.ndarray:
-    return np.array([1.0 if n.parameter.scale == "log" else 0.01 for n in problem.table.numbers])
 
 
 def _best(found: list[tuple[LeastSquares, np.ndarray]]) -> LeastSquares:
@@ -319,45 +326,6 @@ def _with_noise(problem: Problem, best: LeastSquares, weight: np.ndarray) -> tup
             raise NumericalError("The fit does not converge with the noise of each cell", why=again.reason)
         best = again
     return best, weight
-
-
-def _intervals(
-    problem: Problem, best: LeastSquares, weight: np.ndarray, slow: float, kind: str, level: float,
-    progress: Progress | None, covariance: np.ndarray,
-) -> list[ProfileInterval | None]:  # fmt: skip
-    if kind == "curvature":
-        from scipy.special import ndtri
-
-        z = float(ndtri(0.5 + level / 2))
-        made: list[ProfileInterval | None] = []
-        for k, x in enumerate(best.x):
-            half = z * math.sqrt(covariance[k, k])
-            word = "determined" if math.isfinite(half) else "not determined"
-            reason = "" if math.isfinite(half) else "the data do not change with it"
-            made.append(ProfileInterval(float(x), float(x - half), float(x + half), word, reason, level))
-        return made
-    scale = 1.0 / math.sqrt(slow)
-    scaled = LeastSquares(
-        best.x, best.residuals * scale, best.ssr * scale**2, best.jacobian * scale, "ok", "", 0, best.at_bound
-    )
-    made = []
-    for k in range(best.x.size):
-        if progress:
-            progress("intervals", k, best.x.size)
-        made.append(
-            profile_interval(
-                lambda x: problem.residual(x, weight) * scale,
-                scaled,
-                k,
-                bounds=problem.table.bounds,
-                level=level,
-                sigma_known=True,
-                typical=_typical(problem),
-                jacobian=lambda x: problem.jacobian(x, weight) * scale,
-                scaling="typical",
-            )
-        )
-    return made
 
 
 def _estimate(

@@ -320,6 +320,16 @@ class Problem:
         _, predictions, linear = self._projected(np.asarray(theta, dtype=float), np.ones(len(self.cells)), np)
         return predictions, linear
 
+    @property
+    def typical(self) -> np.ndarray:
+        """Size of a meaningful change of each number of the search, shape (p,)."""
+        return np.array([1.0 if n.parameter.scale == "log" else 0.01 for n in self.table.numbers])
+
+    def sample_sweeps(self) -> np.ndarray:
+        """Return the sweep of each fitted sample, counted through all groups, in the order of :meth:`residual`."""
+        sizes = np.concatenate([g.used.sum(axis=1) for g in self.groups])
+        return np.repeat(np.arange(sizes.size), sizes)
+
     def sample_cells(self) -> np.ndarray:
         """Return the cell of each fitted sample, in the order of :meth:`residual`."""
         return np.concatenate([np.repeat(g.cell, g.used.sum(axis=1)) for g in self.groups])
