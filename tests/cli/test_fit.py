@@ -89,6 +89,12 @@ def test_fit_of_a_folder(potentiate, patches, tmp_path):
     assert values["closing"]["label"] == "calibration"
     assert body["sharing"][0][2] == "one value for all sweeps"
     assert {"table", "figure", "fit", "results"} <= set(body["files"])
+    # and for other programs
+    other = potentiate("convert", "one/fit.nc", "out.petab", "--json")
+    assert other.code == 0, other.err
+    assert {"problem", "model", "parameters", "conditions"} <= set(other.object["files"])
+    assert "mydrug w(open)" in (tmp_path / "out.petab" / "parameters.tsv").read_text()
+    assert potentiate("convert", "one/table.csv", "no.petab").code == 3
 
 
 def test_interruption_keeps_the_best_and_says_how_to_go_on(quiet, patches, tmp_path, monkeypatch, capsys):

@@ -183,7 +183,7 @@ def test_export_knows_its_formats():
     scheme = find_scheme("Partin1996")
     assert export(scheme, "nmodl") == to_nmodl(scheme)
     assert export(scheme, "mmt") == to_mmt(scheme)
-    assert {f.ending for f in FORMATS.values()} == {".mod", ".mmt"}
+    assert {f.ending for f in FORMATS.values()} == {".mod", ".mmt", ".xml"}
     with pytest.raises(UnknownNameError, match="nmodll") as caught:
         export(scheme, "nmodll")
     assert caught.value.nearest == ["nmodl"]

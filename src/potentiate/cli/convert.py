@@ -24,12 +24,18 @@ WRITTEN = (".abf", ".nwb", ".csv", ".tsv", ".nc")
 RECORDED = (*WRITTEN, ".txt", ".axgr", ".axgd", ".axgx", ".wcp", ".dat", ".ibw", ".bwav", ".pxp", ".h5", ".hdf5")
 
 
+#: ending -> language of a scheme
+LANGUAGES: dict[str, Literal["nmodl", "mmt", "sbml"]] = {
+    ".mod": "nmodl", ".mmt": "mmt", ".xml": "sbml", ".sbml": "sbml",
+}  # fmt: skip
+
+
 def convert(
     what: str,
     target: Path | None = None,
     /,
     *,
-    to: Literal["nmodl", "mmt"] | None = None,
+    to: Literal["nmodl", "mmt", "sbml"] | None = None,
     scheme: str | None = None,
     variant: str | None = None,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
@@ -42,16 +48,17 @@ def convert(
     force: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Write a scheme, with or without a compound, for NEURON or Myokit; or a recording as ABF1, NWB, CSV or NetCDF.
+    """Write a scheme for NEURON, Myokit or as SBML; a recording as ABF1, NWB, CSV or NetCDF; a fit as PEtab.
 
     Parameters
     ----------
     what
-        A compound, a scheme, or the file of a recording.
+        A compound, a scheme, the file of a recording, or the fit.nc of a fit.
     target
-        The file to write (recordings): .abf (ABF1), .nwb, .csv, .tsv or .nc.
+        The file to write: .abf (ABF1), .nwb, .csv, .tsv or .nc for recordings; .mod, .mmt or .xml for schemes; a folder
+        that ends in .petab for a fit (with its posterior.nc beside it, if there is one).
     to
-        Language of a scheme: nmodl (NEURON) or mmt (Myokit).
+        Language of a scheme: nmodl (NEURON), mmt (Myokit) or sbml; default: by the ending of the file.
     scheme
         Base scheme of a compound; default: that of most of its findings.
     variant
@@ -79,6 +86,12 @@ def convert(
     if target is not None and output is not None:
         raise UsageError("Two files to write", why=f"{target} and {output}", do="give one of them")
     target = target or output
+    if target is not None and target.suffix.lower() == ".petab":
+        from .convert_fit import convert_fit
+
+        return finish(convert_fit(Path(what), target), as_json=json, files=False)
+    if to is None and target is not None:
+        to = LANGUAGES.get(target.suffix.lower())
     if Path(what).suffix.lower() in RECORDED or (target is not None and target.suffix.lower() in WRITTEN):
         if to or scheme or variant:
             raise UsageError("--to, --scheme and --variant are for schemes", why=f"{what} is a recording")
@@ -87,7 +100,7 @@ def convert(
         )
         return finish(result, as_json=json, files=False)
     if to is None:
-        raise UsageError("No format given", do="add --to nmodl (NEURON) or --to mmt (Myokit)")
+        raise UsageError("No format given", do="add --to nmodl (NEURON), --to mmt (Myokit) or --to sbml")
     if unit or yes or channel or part or check:
         raise UsageError(
             "--unit, --channel, --part, --check and --yes are for recordings",
@@ -167,7 +180,8 @@ def _acting(what: str, base: str | None, assumed: list[str]) -> tuple[str, str, 
 
 def left_out(text: str) -> list[str]:
     """Return what an exported file says that it does not express."""
-    lines = iter(text.splitlines())
+    # notes of SBML are paragraphs; the other languages have comments
+    lines = iter(re.sub(r" *<p>(.*)</p>", r": \1", text).splitlines())
     for line in lines:
         if line.endswith("Not expressed here:"):
             break

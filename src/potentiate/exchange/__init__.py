@@ -15,8 +15,9 @@ from ..errors import UnknownNameError
 from ..kinetics.scheme import Scheme
 from .mmt import to_mmt
 from .nmodl import to_nmodl
+from .sbml import to_sbml
 
-__all__ = ["FORMATS", "Format", "export", "to_mmt", "to_nmodl"]
+__all__ = ["FORMATS", "Format", "export", "to_mmt", "to_nmodl", "to_sbml"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,7 @@ FORMATS = MappingProxyType(
     {
         "nmodl": Format("NEURON", ".mod", lambda scheme: to_nmodl(scheme)),
         "mmt": Format("Myokit", ".mmt", lambda scheme: to_mmt(scheme)),
+        "sbml": Format("SBML", ".xml", lambda scheme: to_sbml(scheme)),
     }
 )
 

@@ -1,8 +1,8 @@
 """A fitted problem as PEtab: an SBML model, and tables of conditions, observables, measurements and parameters.
 
-Schmiester et al. 2021, PLoS Comput Biol 17:e1008646 (format version 1). Every sweep starts in equilibrium with its first
-solution, which PEtab reaches by pre-equilibration; pulses are events of the model whose times and solutions the condition
-table sets. Amplitudes and offsets, which a fit here solves for, are parameters like the others there.
+Schmiester et al. 2021, PLoS Comput Biol 17:e1008646 (format version 1). Every sweep starts in equilibrium with its
+first solution, which PEtab reaches by pre-equilibration; pulses are events of the model whose times and solutions the
+condition table sets. Amplitudes and offsets, which a fit here solves for, are parameters like the others there.
 """
 
 from __future__ import annotations
@@ -150,14 +150,18 @@ class _Export:
         drugs = list(dict.fromkeys(drug for drug, _ in problem.table.units if drug is not None))
         if len(drugs) > 1:
             raise UsageError(
-                "Several drugs in one fit", why=f"{', '.join(drugs)}: each has a scheme of its own, and PEtab 1 one model",
+                "Several drugs in one fit", why=f"{', '.join(drugs)}: each has its own scheme, PEtab 1 one model",
                 do="fit and export them one by one",
             )  # fmt: skip
         if any(np.ndim(e.voltage_mV) for e in problem.experiments):
-            raise UsageError("A voltage that changes during a sweep cannot be written", do="export sweeps at one voltage")
+            raise UsageError(
+                "A voltage that changes during a sweep cannot be written", do="export sweeps at one voltage"
+            )
         filters = {(e.filter_kHz, e.filter_kind) for e in problem.experiments}
         if len(filters) > 1:
-            raise UsageError("Sweeps with different filters", why=f"{sorted(map(str, filters))}", do="export them apart")
+            raise UsageError(
+                "Sweeps with different filters", why=f"{sorted(map(str, filters))}", do="export them apart"
+            )
         self.filter_kHz = next(iter(filters))[0]
         self.rate_map: RateMap = problem.model.rate_map(drugs[0] if drugs else None)
         self.scheme: Scheme = self.rate_map.scheme
@@ -188,10 +192,13 @@ class _Export:
             id = f"kf_{i + 1}" if i < half else f"kb_{i - half + 1}"
             per_mM = rate.ligand is not None and rate.occupancy is None
             unit, size = ("per_ms_per_mM", UM_PER_MM) if per_mM else ("per_ms", 1.0)
-            factors = [f"{self.model_ids[p.name]}^{_power(m.design[i, j])}" for j, p in enumerate(m.parameters)
-                       if m.design[i, j]]  # fmt: skip
-            slopes = [f"{float(m.voltage_design[i, j])!r} * {self.model_ids[p.name]}" for j, p in enumerate(m.parameters)
-                      if m.voltage_design[i, j]]  # fmt: skip
+            factors, slopes = [], []
+            for j, p in enumerate(m.parameters):
+                name = self.model_ids[p.name]
+                if m.design[i, j]:
+                    factors.append(f"{name}^({float(m.design[i, j])!r})")
+                if m.voltage_design[i, j]:
+                    slopes.append(f"{float(m.voltage_design[i, j])!r} * {name}")
             if slopes:
                 factors.append(f"exp({VOLTAGE} * ({' + '.join(slopes)}))")
             value = float(math.exp(m.offset[i]) * size)
@@ -206,12 +213,14 @@ class _Export:
         writer.parameter("driven", None, "mV", constant=False)
         writer.rule("driven", f"open * ({VOLTAGE} - {REVERSAL})")
         writer.parameter("seen", None, "mV", constant=False)
-        writer.rule("seen", "driven" if self.filter_kHz is None else write_filter(writer, "driven", self.filter_kHz, "mV"))
+        writer.rule(
+            "seen", "driven" if self.filter_kHz is None else write_filter(writer, "driven", self.filter_kHz, "mV")
+        )
         writer.notes(
             [
                 f"{scheme.name}, written by potentiate {__version__} for PEtab",
-                "Species are occupancies and begin at rest; pre-equilibrate. seen: driving force times the open part (mV), "
-                "behind the filter; current in pA = amplitude in nS times seen",
+                "Species are occupancies and begin at rest; pre-equilibrate. seen: driving force times the open part "
+                "(mV), behind the filter; current in pA = amplitude in nS times seen",
             ]
         )
         return writer.text()
@@ -273,9 +282,7 @@ class _Export:
             values[TEMPERATURE] = _text(0.0 if e.temperature_C is None else e.temperature_C)
             values[USE_TEMPERATURE] = _text(float(e.temperature_C is not None))
         unit = self.problem.table.units.index((drug, e.cell))
-        here = dict(
-            zip(self.problem.model.rate_map(drug).names, self.problem.table.take[unit].tolist(), strict=True)
-        )
+        here = dict(zip(self.problem.model.rate_map(drug).names, self.problem.table.take[unit].tolist(), strict=True))
         for p in self.rate_map.parameters:
             if self.problem.model.sharing.get(p.name, "all") != "all":
                 # without the drug its numbers do not matter; the table wants one
@@ -361,7 +368,12 @@ class _Export:
                 if w.rundown:
                     slope = float(linear["slope"][cell])
                     now += slope * w.rundown[1]
-                    found[w.rundown[0]] = (f"change of amplitude per sweep of {place}", "nS", slope, 10 * abs(slope) + 1)
+                    found[w.rundown[0]] = (
+                        f"change of amplitude per sweep of {place}",
+                        "nS",
+                        slope,
+                        10 * abs(slope) + 1,
+                    )
                 offset = float(np.median(rows[r] - max(now, 0.0) * basis[r]))
                 if problem.leak == "sweep":
                     size = float(np.ptp(group.data_pA[r][used])) or 1.0
@@ -397,13 +409,17 @@ class _Export:
             "- intervals of the fit allow for correlated noise; PEtab takes every sample as independent;",
         ]  # fmt: skip
         if self.fit.objective != "least squares":
-            lines.append("- the likelihood that counts channels: PEtab has none; here noise is white and its size constant;")
+            lines.append(
+                "- the likelihood that counts channels: PEtab has none; here noise is white and its size constant;"
+            )
         if self.filter_kHz is not None:
             lines.append("- the filter: analog four-pole Bessel here, its digital form of the same corner in the fit;")
         if any(e.exchange_10_90_ms for e in self.problem.experiments):
             lines.append("- an exchange is followed continuously here, in steps in the fit (1e-4 of the peak);")
         if self.problem.model.bounds or any(e.word == "not determined" for e in self.fit.estimates):
-            lines.append("- words and intervals (columns word, intervalLow, intervalHigh) are ours, PEtab ignores them;")
+            lines.append(
+                "- words and intervals (columns word, intervalLow, intervalHigh) are ours, PEtab ignores them;"
+            )
         lines[-1] = lines[-1].rstrip(";") + "."
         if posterior:
             lines += ["", "posterior.tsv: draws of the posterior, one row each, in the units of parameters.tsv."]
@@ -423,10 +439,6 @@ def _without_free_slopes(m: RateMap) -> Scheme:
         for k, e in enumerate(m.scheme.edges)
     ]
     return dataclasses.replace(m.scheme, edges=tuple(edges))
-
-
-def _power(x: float) -> str:
-    return f"({float(x)!r})"
 
 
 def _text(x: float) -> str:

@@ -149,7 +149,9 @@ def to_sbml(
     if not unique:
         left_out.append("the equilibrium with the bath (trapped blocker: there is more than one): begins at rest")
     else:
-        left_out.append("the start as a formula: it is the equilibrium with the first solution, for the rates as written")
+        left_out.append(
+            "the start as a formula: it is the equilibrium with the first solution, for the rates as written"
+        )
     writer.parameter("current", None, "pA", constant=False)
     if scheme.conductance_unit == "pS":
         writer.parameter("channels", channels)
@@ -251,7 +253,7 @@ def _write_switch(
     # an event that changes nothing makes a solver look again where an exchange begins, however short
     writer.parameter("noticed", 0.0, constant=False)
     writer.parameter("exchange_width", None, "ms", constant=False)
-    writer.rule("exchange_width", f"piecewise({EXCHANGE} / {_ERF_10_90!r}, {EXCHANGE} > 0 ms, 1 ms)")
+    writer.rule("exchange_width", f"piecewise({EXCHANGE} / {_ERF_10_90!r} dimensionless, {EXCHANGE} > 0 ms, 1 ms)")
     terms = []
     writer.function(
         "erf_upper",  # 1 - erf(x) for x >= 0

@@ -222,7 +222,8 @@ def _open(path: str | Path) -> xr.Dataset:
                 raise DataError("Not a fit", where=str(path), do="give the .nc file that a fit wrote")
             return found.load()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError("The fit cannot be read", where=str(path), why=str(error)) from None
+        why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise DataError("The fit cannot be read", where=str(path), why=why) from None
 
 
 def _words(found: xr.Dataset, name: str) -> list[str]:
