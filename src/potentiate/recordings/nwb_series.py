@@ -57,7 +57,7 @@ class Series:
         return samples(self.node.child("timestamps"), self.first, self.size).astype(float)
 
 
-#: response, stimulus, sweep
+# response, stimulus, sweep
 Pair = tuple[Series, Series | None, int]
 
 

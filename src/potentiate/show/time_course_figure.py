@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Single recordings are drawn behind their mean when there are more than these.
 MOST_SINGLE = 3
 
-#: Time and the mean traces of baseline and last minutes, ms and the unit of the trace.
+# Time and the mean traces of baseline and last minutes, ms and the unit of the trace.
 Inset = tuple[Any, Any, Any, str]
 
 
