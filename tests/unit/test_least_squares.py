@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from potentiate.numerics.exponentials import fit_exponentials
-from potentiate.numerics.least_squares import aicc, levenberg_marquardt, profile_interval
+from potentiate.numerics.least_squares import aicc, levenberg_marquardt, profile_interval, triangle
 
 
 def sigmoid(p, x):
@@ -73,9 +73,7 @@ def test_profile_of_a_linear_model_is_the_student_interval():
     fit = levenberg_marquardt(lambda p: p[0] + p[1] * x - y, np.zeros(2))
     line = stats.linregress(x, y)
     half = stats.t.ppf(0.975, 10) * line.stderr
-    interval = profile_interval(
-        lambda p: p[0] + p[1] * x - y, fit, 1, bounds=(np.full(2, -100.0), np.full(2, 100.0))
-    )
+    interval = profile_interval(lambda p: p[0] + p[1] * x - y, fit, 1, bounds=(np.full(2, -100.0), np.full(2, 100.0)))
     assert (interval.low, interval.high) == pytest.approx((line.slope - half, line.slope + half), rel=1e-4)
     assert interval.word == "determined"
 
@@ -151,3 +149,13 @@ def test_exponential_refusals():
     one = fit_exponentials(t, np.exp(-t / 2), 2)
     assert one.status == "failed"
     assert np.isnan(one.taus).all()
+
+
+@pytest.mark.parametrize("rows", [3, 400, 1500, 5000])
+def test_a_tall_triangle_is_that_of_the_whole(rows):
+    matrix = np.random.default_rng(1).normal(size=(rows, 6))
+    matrix[:, 3] = matrix[:, 2] + 1e-9 * matrix[:, 3]  # nearly dependent: products would lose this
+    found, whole = triangle(matrix), np.linalg.qr(matrix, mode="r")
+    assert found.shape == whole.shape
+    assert np.linalg.svd(found)[1] == pytest.approx(np.linalg.svd(whole)[1], rel=1e-6)
+    assert found.T @ found == pytest.approx(matrix.T @ matrix, abs=1e-9)

@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from ..numerics.least_squares import triangle
+
 #: A combination known to within less than this factor (on a log scale, one standard deviation) is called stiff.
 STIFF_BELOW = 0.1
 #: Known worse than e-fold: sloppy.
@@ -89,8 +91,8 @@ def information(jacobian: np.ndarray, correlation_time: float = 1.0) -> Informat
     product. The words follow the sloppy-model literature in kind (Gutenkunst et al. 2007, PLoS Comput Biol 3:e189);
     the borders are ours.
     """
-    triangle = np.linalg.qr(jacobian, mode="r") / np.sqrt(correlation_time)
-    _, s, vt = np.linalg.svd(triangle)
+    root = triangle(jacobian) / np.sqrt(correlation_time)
+    _, s, vt = np.linalg.svd(root)
     p = jacobian.shape[1]
     s = np.concatenate([s, np.zeros(p - s.size)])
     directions = []
@@ -100,4 +102,4 @@ def information(jacobian: np.ndarray, correlation_time: float = 1.0) -> Informat
         sd = 1.0 / value if known else np.inf
         word = "stiff" if sd < STIFF_BELOW else "sloppy" if sd > SLOPPY_ABOVE else "middling"
         directions.append(Direction(loadings, float(sd), word))
-    return Information(triangle.T @ triangle, tuple(directions))
+    return Information(root.T @ root, tuple(directions))

@@ -19,7 +19,7 @@ from .nuts import CHUNK, UNKNOWN, Nuts, frame_at
 from .priors import Prior, choose_priors
 from .problem import Problem
 from .result import Fit
-from .target import Target, least_squares_target
+from .target import Target, channel_noise_target, least_squares_target
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -182,6 +182,7 @@ def sample(
     seed: int = 1,
     priors: Mapping[str, Prior] | None = None,
     widen: bool = True,
+    growth: float | None = None,
     level: float = 0.95,
     progress: Progress | None = None,
 ) -> Posterior:
@@ -200,6 +201,8 @@ def sample(
     widen : bool
         For least squares: count correlated samples as fewer (as in the intervals of the fit). Without, the posterior
         takes the noise for white, and is too narrow where it is not.
+    growth : float, optional
+        For the likelihood that counts channels: as given to the fit.
     level : float
         Of the intervals.
     progress : callable, optional
@@ -222,21 +225,21 @@ def sample(
     """
     if draws < 10 or chains < 1 or warmup < 10:
         raise UsageError(f"{draws} draws after {warmup} in {chains} chains", do="at least 10, 10 and 1")
-    target = as_target(of, widen=widen)
+    target = as_target(of, widen=widen, growth=growth)
     chosen = choose_priors(target.names, target.priors, priors)
     sampler = Nuts(target.log_likelihood, chosen, warmup=warmup, chunk=math.gcd(math.gcd(draws, warmup), CHUNK))
     return run_chains(sampler, target, draws=draws, warmup=warmup, chains=chains, seed=seed, level=level,
                       progress=progress)  # fmt: skip
 
 
-def as_target(of: Fit | Problem | Target, *, widen: bool = True) -> Target:
+def as_target(of: Fit | Problem | Target, *, widen: bool = True, growth: float | None = None) -> Target:
     """Return what is to be sampled; a problem is fitted first."""
     if isinstance(of, Target):
         return of
     if isinstance(of, Problem):
         of = fit(of, starts=1, intervals="none")
-    if of.objective != "least squares":
-        raise UsageError(f"No posterior of a fit by {of.objective}", do="fit by least squares, or give a Target")
+    if of.objective == "kalman":
+        return channel_noise_target(of, growth=growth)
     return least_squares_target(of, widen=widen)
 
 

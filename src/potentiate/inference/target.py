@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..kinetics.rate_map import RateParameter
+from .channel_noise import ChannelNoise, channel_noise
 from .priors import Prior, default_prior
 from .problem import Problem
 from .result import Fit
@@ -101,6 +102,89 @@ def least_squares_likelihood(problem: Problem) -> Callable[[Any, Any], Any]:
         return -0.5 * jnp.sum(weight * jnp.log(squares / scale)) / samples_per_one
 
     return log_likelihood
+
+
+def channel_noise_target(fit: Fit, *, growth: float | None = None) -> Target:
+    """Return the posterior's target of a fit by the likelihood that counts channels.
+
+    Parameters
+    ----------
+    fit : Fit
+        With objective "kalman".
+    growth : float, optional
+        Of bins, as given to the fit.
+
+    Notes
+    -----
+    Number of channels, conductance of one and noise of each cell, run-down and the offset of each sweep are sampled
+    along with the rates. Their priors are flat (the first three in the logarithm) between the limits of the search.
+    """
+    from ..numerics.maximum_likelihood import curvature, typical_scale
+
+    problem = fit.problem
+    own = [fit.nuisance[name] for name in ("channels", "conductance_pS", "noise_pA")]
+    growth = default_growth(problem) if growth is None else growth
+    objective = channel_noise(problem, fit.theta, fit.nuisance["noise_pA"], growth=growth)
+    x, first = objective.start.copy(), len(problem.table.numbers)
+    x[first : first + 3 * len(problem.cells)] = np.log(np.concatenate(own))
+    if problem.rundown:
+        at = first + 3 * len(problem.cells)
+        x[at : at + len(problem.cells)] = fit.nuisance["rundown"]
+    objective = dataclasses.replace(objective, start=x)
+    low, high = bounds = objective.bounds
+    x = np.clip(x, low, high)
+    scale = typical_scale(objective.value_and_gradient, x, bounds)
+    information = curvature(objective.value_and_gradient, x, scale, bounds)
+    parameters = channel_noise_parameters(objective)
+    priors = tuple(
+        default_prior(p) if k < first else Prior(0.0, np.inf, low[k], high[k]) for k, p in enumerate(parameters)
+    )
+    return Target(
+        parameters,
+        (*(e.shared_by for e in fit.estimates), *("the cell" for _ in parameters[first:])),
+        channel_noise_likelihood(objective),
+        tuple(b.reading_pA for b in objective._bins),
+        x,
+        information,
+        priors,
+        "kalman",
+        "number of channels, conductance, noise of each cell and offset of each sweep are sampled too",
+        problem,
+    )
+
+
+def channel_noise_parameters(objective: ChannelNoise) -> tuple[RateParameter, ...]:
+    """Return name, unit and scale of each number of the likelihood that counts channels."""
+    low, high = objective.bounds
+    made = [dataclasses.replace(n.parameter, name=n.name) for n in objective.problem.table.numbers]
+    for k in range(len(made), len(objective.names)):
+        name = objective.names[k]
+        unit = {"channels": "", "conductance": "pS", "noise": "pA", "offset": "pA"}.get(name.split(" ")[0], "")
+        x = float(np.clip(objective.start[k], low[k], high[k]))
+        ends = (float(low[k]), float(high[k]))
+        if name.split(" ")[0] in ("channels", "conductance", "noise"):
+            made.append(RateParameter(name, unit, float(np.exp(x)), "log", *(float(np.exp(e)) for e in ends)))
+        else:
+            made.append(RateParameter(name, unit, x, "linear", *ends))
+    return tuple(made)
+
+
+def channel_noise_likelihood(objective: ChannelNoise) -> Callable[[Any, Any], Any]:
+    """Return the log likelihood that counts channels, from (x, readings by group)."""
+    import jax.numpy as jnp
+
+    def log_likelihood(x: Any, readings: tuple[Any, ...]) -> Any:
+        other = copy.copy(objective)
+        bins = (dataclasses.replace(b, reading_pA=r) for b, r in zip(objective._bins, readings, strict=True))
+        other.__dict__["_bins"] = tuple(bins)  # the cached property
+        return other.log_likelihood(x, xp=jnp)
+
+    return log_likelihood
+
+
+def default_growth(problem: Problem) -> float:
+    """Return how bins grow in a fit that was not told."""
+    return 0.05 if all(e.filter_kHz is None and e.used.all() for e in problem.experiments) else 0.0
 
 
 def least_squares_target(fit: Fit, *, widen: bool = True) -> Target:
