@@ -1,6 +1,7 @@
 """Run all benchmarks, each engine in a process of its own, and write RESULTS.md and results.json.
 
-``python -m benchmarks`` runs all; ``python -m benchmarks MODULE FUNCTION`` runs one part and prints its JSON.
+``python -m benchmarks`` runs all; ``python -m benchmarks SECTION`` runs one of likelihood, reading, fits anew and keeps
+the other numbers; ``python -m benchmarks MODULE FUNCTION`` runs one part and prints its JSON.
 """
 
 import importlib
@@ -13,14 +14,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import reading
+from benchmarks import fits, reading
 
 HERE = Path(__file__).parent
 MARK = "benchmark-json:"
 #: One thread for BLAS: small matrices, and other work on the machine disturbs less. JAX uses all cores.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
 TRACES = ["engine", "peer_lsoda", "peer_myokit", "peer_neuron", "peer_roadrunner"]
-VERSIONS = ["numpy", "scipy", "jax", "myokit", "neuron", "libroadrunner", "mpmath"]
+VERSIONS = ["numpy", "scipy", "jax", "myokit", "neuron", "libroadrunner", "pints", "cma", "numpyro", "mpmath"]
+NOT_RUN = {"failed": "not run"}
 
 
 def part(module: str, function: str) -> Any:
@@ -66,6 +68,14 @@ def load() -> list[float]:
     return [round(x, 2) for x in os.getloadavg()]
 
 
+SECTIONS = ("likelihood", "reading", "fits")
+
+
+def section(name: str) -> Any:
+    """Run one section."""
+    return fits.collect(part, load) if name == "fits" else part(name, "rows")
+
+
 def collect() -> dict[str, Any]:
     """Run everything."""
     results: dict[str, Any] = {"machine": machine(), "load_before": load(), "traces": [], "unavailable": []}
@@ -78,8 +88,8 @@ def collect() -> dict[str, Any]:
             results["traces"] += [{**row, "load": before} for row in answer]
     for name in ("many", "gradient"):
         results[name] = {**part("engine", name), "load": load()[0]}
-    results["likelihood"] = part("likelihood", "rows")
-    results["reading"] = part("reading", "rows")
+    for name in SECTIONS:
+        results[name] = section(name)
     results["cold"] = part("cold", "rows")
     results["load_after"] = load()
     return results
@@ -125,7 +135,7 @@ def judge(results: dict[str, Any]) -> list[dict[str, Any]]:
             for r in results["likelihood"]
             if r["name"].startswith("10 states")
         ]
-    checks += reading.aims(results["reading"])
+    checks += reading.aims(results.get("reading", NOT_RUN)) + fits.aims(results.get("fits", NOT_RUN))
     for check in checks:
         relation, bound = check["aim"].split()
         check["met"] = check["value"] >= float(bound) if relation == ">=" else check["value"] <= float(bound)
@@ -206,8 +216,9 @@ def report(results: dict[str, Any]) -> str:
             "time). Largest difference from central differences, relative to the largest component: "
             f"{both['largest_difference_from_central_differences']:.0e}.",
         ]
-    lines += likelihood(results["likelihood"])
-    lines += reading.lines(results["reading"])
+    lines += likelihood(results.get("likelihood", NOT_RUN))
+    lines += reading.lines(results.get("reading", NOT_RUN))
+    lines += fits.lines(results.get("fits", NOT_RUN))
     lines += ["", "## Whole processes", "", "| command | first s | best s |", "|---|---|---|"]
     for r in results["cold"] if isinstance(results["cold"], list) else []:
         if "skipped" in r:
@@ -227,7 +238,13 @@ def main() -> None:
         answer = getattr(importlib.import_module(f"benchmarks.{module}"), function)()
         print(MARK + json.dumps(answer))
         return
-    results = collect()
+    if len(sys.argv) == 2 and sys.argv[1] in SECTIONS:
+        results = json.loads((HERE / "results.json").read_text())
+        results[sys.argv[1]] = section(sys.argv[1])
+        versions = results["machine"]["versions"]  # of what ran earlier stay
+        results["machine"]["versions"] = {**machine()["versions"], **versions}
+    else:
+        results = collect()
     results["aims"] = judge(results)
     (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (HERE / "RESULTS.md").write_text(report(results))

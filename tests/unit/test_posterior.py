@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,16 +13,17 @@ from scipy.stats import norm
 from potentiate import Patch, Rig, find_scheme, protocols, run
 from potentiate.errors import DataError, NumericalError, UnknownNameError, UsageError
 from potentiate.inference.calibration_check import coverage, rank_of_truth, uniformity
+from potentiate.inference.channel_noise import channel_noise
 from potentiate.inference.convergence import ess, ess_bulk, ess_tail, r_hat
 from potentiate.inference.experiment import Experiment
 from potentiate.inference.fit import fit
 from potentiate.inference.model import Model
 from potentiate.inference.nuts import Nuts
-from potentiate.inference.posterior import run_chains, sample
+from potentiate.inference.posterior import as_target, run_chains, sample
 from potentiate.inference.posterior_predictive import predict
 from potentiate.inference.posterior_store import load_posterior
 from potentiate.inference.priors import Prior, around, default_prior
-from potentiate.inference.target import Target
+from potentiate.inference.target import Target, with_data
 from potentiate.kinetics.rate_map import RateParameter
 
 SCHEME = find_scheme("Partin1996")
@@ -191,6 +193,21 @@ def test_predictions_cover_the_data_and_reach_other_protocols(fitted, posterior)
     assert np.all(np.abs(ahead.mean("draw")[0] - other.sweeps[0]) < 4 * ahead.std("draw")[0] + 1e-9)
     with pytest.raises(UsageError, match="Nothing is known of the amplitude"):
         predict(posterior, Experiment(other, longer, cell="another"))
+
+
+def test_counting_channels_is_sampled_with_channels_conductance_and_noise(fitted):
+    own = {"channels": np.array([300.0]), "conductance_pS": np.array([10.0]), "noise_pA": np.array([0.5])}
+    target = as_target(dataclasses.replace(fitted, objective="kalman", nuisance=own))
+    assert target.names[3:] == ("channels [cell 1]", "conductance [cell 1]", "noise [cell 1]", "offset 0.0")
+    assert [p.unit for p in target.parameters[3:]] == ["", "pS", "pA", "pA"]
+    np.testing.assert_allclose(np.exp(target.optimum[3:6]), [300.0, 10.0, 0.5])
+    assert [p.precision for p in target.priors[3:]] == [0.0] * 4
+    assert np.all(np.diag(target.information)[[0, 1, 3, 4, 5, 6]] > 0)
+    moved = with_data(fitted.problem, (1.1 * fitted.problem.groups[0].data_pA,))
+    objective = channel_noise(moved, fitted.theta, own["noise_pA"], growth=0.05)
+    readings = tuple(b.reading_pA for b in objective._bins)
+    expected = objective.log_likelihood(target.optimum, xp=np)
+    assert float(jax.jit(target.log_likelihood)(target.optimum, readings)) == pytest.approx(expected, rel=1e-9)
 
 
 # ------------------------------------------------------------------------------------------ parts without a sampler
