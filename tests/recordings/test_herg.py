@@ -69,6 +69,7 @@ def test_published_parameters_give_the_published_error(cell):
     assert error(problem, problem.table.start, span) == pytest.approx(expected["error_recomputed"], rel=1e-3)
 
 
+@pytest.mark.timeout(400)
 def test_a_fit_from_elsewhere_reaches_the_published_optimum(cell):
     experiment, expected, span = cell
     elsewhere = np.array(expected["params"]) * [1.5, 0.7, 3.0, 0.75, 1.15, 2.0, 1.6, 0.95, 1.0]

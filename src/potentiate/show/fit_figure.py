@@ -306,4 +306,4 @@ def _waterfall(ax: Axes, fit: Fit) -> None:
     ax.set_xlabel("start, sorted" + ("" if good.all() else "; ×: failed"))
     from matplotlib.ticker import MaxNLocator
 
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=4, min_n_ticks=1))
