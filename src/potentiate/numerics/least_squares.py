@@ -102,7 +102,8 @@ def triangle(matrix: Array) -> Array:
     blocks = matrix.shape[0] // _BLOCK_ROWS
     if blocks > 1 and _BLOCK_ROWS > 4 * matrix.shape[1]:
         whole = blocks * _BLOCK_ROWS
-        first = np.linalg.qr(matrix[:whole].reshape(blocks, _BLOCK_ROWS, -1), mode="r")
+        stack = matrix[:whole].reshape(blocks, _BLOCK_ROWS, -1)
+        first: Array = np.linalg.qr(stack, mode="r")  # type: ignore[assignment]
         matrix = np.concatenate([first.reshape(-1, matrix.shape[1]), matrix[whole:]])
     r: Array = np.linalg.qr(matrix, mode="r")  # type: ignore[assignment]
     return r
