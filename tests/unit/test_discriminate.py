@@ -84,7 +84,7 @@ def test_no_effect_is_said_where_effects_are_excluded():
         alternatives=parse_alternatives("closing, desensitization entry", SCHEME),
     )
     assert found.status == "no effect"
-    assert "changes no step by more than 1.25-fold" in found.sentence
+    assert "by less than 1.25-fold, if at all" in found.sentence
 
 
 def test_too_few_data_leave_it_undecided(few):

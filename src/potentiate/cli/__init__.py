@@ -17,6 +17,7 @@ COMMANDS = {
     "measure": ("potentiate.cli.measure:measure", "Measure a recording."),
     "demo": ("potentiate.cli.demo:demo", "A synthetic data set to try everything with."),
     "fit": ("potentiate.cli.fit:fit", "Fit a scheme, and a drug on it, to recordings."),
+    "discriminate": ("potentiate.cli.discriminate:discriminate", "Which step a drug changed, what to record next."),
     "convert": ("potentiate.cli.convert:convert", "Export a scheme or a recording."),
     "conventions": ("potentiate.cli.conventions:conventions", "How quantities are defined here."),
     "cite": ("potentiate.cli.cite:cite", "The bibliography of a run, a scheme, a compound."),

@@ -25,6 +25,9 @@ from .alternatives import EffectModel
 from .experiment import Condition
 from .setting import Setting
 
+#: Derivatives that are remembered: where one search ended, others begin.
+MOST_KEPT = 64
+
 #: Step of a difference, on the scale of the search.
 _STEP = 1e-5
 
@@ -176,12 +179,6 @@ class Bench:
     def _kept(self) -> dict[bytes, tuple[np.ndarray, tuple[int, ...], np.ndarray]]:
         return {}
 
-    def keep(self, theta: np.ndarray, columns: Sequence[int]) -> None:
-        """Compute the derivative in some parameters at a place where several searches start; forget earlier ones."""
-        self._kept.clear()
-        value, slope = self.slopes(theta, columns)
-        self._kept[np.asarray(theta, dtype=float).tobytes()] = (value, tuple(columns), slope)
-
     def predict(self, theta: np.ndarray) -> np.ndarray:
         """Return pA per nS in all bins, shape (bins of all settings,)."""
         return self.slopes(theta, ())[0]
@@ -204,6 +201,10 @@ class Bench:
                 value[self.parts[k]] = found[0]
                 for row, j in enumerate(own):
                     slope[self.parts[k], j] = (found[row + 1] - found[0]) / _STEP
+        if columns:
+            if len(self._kept) >= MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = (value, tuple(columns), slope)
         return value, slope
 
     def channel_covariances(self, theta: np.ndarray, which: Sequence[int]) -> list[np.ndarray]:

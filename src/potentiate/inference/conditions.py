@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,9 @@ def read_conditions(path: str | Path) -> list[Experiment]:
     return list(load_conditions(path).experiments)
 
 
-def load_conditions(path: str | Path, defaults: Mapping[str, float] | None = None) -> Conditions:
+def load_conditions(
+    path: str | Path, defaults: Mapping[str, float] | None = None, files: Collection[str] | None = None
+) -> Conditions:
     """As :func:`read_conditions`, with what was assumed.
 
     Parameters
@@ -84,6 +86,8 @@ def load_conditions(path: str | Path, defaults: Mapping[str, float] | None = Non
     path : path
     defaults : mapping, optional
         What holds where the table is silent, by quantity, in the units inside: ``{"exchange": 0.2, "filter": 5.0}``.
+    files : collection of str, optional
+        Only the lines of these files.
     """
     path = Path(path)
     if path.is_dir():
@@ -96,6 +100,7 @@ def load_conditions(path: str | Path, defaults: Mapping[str, float] | None = Non
         path = found[0]
     table = read_table(path)
     rows = [row.filled(defaults or {}) for row in table_rows(table)]
+    rows = rows if files is None else [row for row in rows if row.words.get("file") in files]
     read_once = functools.cache(functools.partial(_read, path.parent))
     taken: dict[tuple[str, int], int] = {}
     experiments = []

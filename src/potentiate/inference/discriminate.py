@@ -56,7 +56,8 @@ class Entry:
     ----------
     contender : Contender
     aicc, delta, weight : float
-        With noise inflated by what even the richest alternative leaves over.
+        With noise inflated by what even the richest alternative leaves over; delta and weight count that many
+        alternatives were tried (:func:`rank`).
     sizes : tuple of Size
         Factor on each rate, with interval.
     worst : Miss or None
@@ -105,8 +106,13 @@ class Discrimination:
     notes : tuple of str
     noise : mapping of cell -> CellNoise
     inflation : float
+        What misfits are divided by.
+    misfit : float
+        Chi-squared per independent value that even the richest alternative leaves.
     contest : Contest
     tally : Tally
+    covariances : tuple of arrays
+        Of the mean of each block of the data.
     proposals : tuple of Proposal
         Next experiments, best first; empty where nothing is left to tell apart.
     odds : float
@@ -120,8 +126,10 @@ class Discrimination:
     notes: tuple[str, ...]
     noise: Mapping[str, CellNoise]
     inflation: float
+    misfit: float
     contest: Contest
     tally: Tally
+    covariances: tuple[np.ndarray, ...]
     proposals: tuple[Proposal, ...]
     odds: float
 
@@ -280,9 +288,23 @@ def discriminate(
         if len(contest.data.cells) >= 3
         else f"{len(contest.data.cells)} cell(s): too few to predict one from the others"
     )
+    notes.append("delta: AICc + 2 ln(alternatives of as many steps), so that trying many finds nothing by chance")
     verdict = judge(drug, entries, odds=odds, smallest_fold=smallest_fold)
     result = Discrimination(
-        drug, scheme, entries, verdict, tuple(assumed), tuple(notes), noise, inflation, contest, tally, (), odds
+        drug,
+        scheme,
+        entries,
+        verdict,
+        tuple(assumed),
+        tuple(notes),
+        noise,
+        inflation,
+        size,
+        contest,
+        tally,
+        tuple(covariances),
+        (),
+        odds,
     )
     if propose and verdict.status == "undecided":
         from .next_experiment import propose_next
@@ -311,9 +333,16 @@ def _one_drug(tally: Tally) -> str:
 
 
 def rank(contest: Contest, contenders: Sequence[Contender], inflation: float, odds: float) -> tuple[Entry, ...]:
-    """Return the ranking by AICc; alternatives within the odds of the best are live."""
+    """Return the ranking; alternatives within the odds of the best are live.
+
+    No effect, one step, two steps are equally likely beforehand, however many alternatives there are of each: AICc goes
+    up by twice the logarithm of their number (Scott & Berger 2010, Ann Stat 38:2587), or the best of ten pairs would
+    beat the truth by chance.
+    """
     scores = np.array([criterion(c, contest.data, inflation) for c in contenders])
-    delta = scores - scores.min()
+    steps = [len(c.alternative.effects) for c in contenders]
+    total = scores + 2.0 * np.log([steps.count(n) for n in steps])
+    delta = total - total.min()
     weight = np.exp(-0.5 * delta)
     weight /= weight.sum()
     limit = 2.0 * math.log(odds)

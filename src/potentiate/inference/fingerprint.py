@@ -63,6 +63,10 @@ def observables(setting: Setting, values_pA: np.ndarray) -> dict[str, tuple[floa
     try:
         # a noiseless baseline: the error is known from elsewhere, and every sweep here responds
         level = np.where(t < marks["on"] - 2.0 * setting.exchange_10_90_ms, baseline, y)
+        # windows of a measure may be narrower than a bin
+        dense = np.union1d(t, np.linspace(max(marks["on"], t[0]), min(marks["off"], t[first][-1]), 41))
+        t, y, level = dense, np.interp(dense, t, y), np.interp(dense, t, level)
+        first = t < end - 2.0 * setting.exchange_10_90_ms
         jump = measure_jump(t[first], level[first], marks["on"], marks["off"], minimum_pA=0.0)
     except PotentiateError:
         return {}
@@ -137,7 +141,7 @@ class Fingerprints:
                     continue
                 z = (value - expected[name][0]) / error
                 if worst is None or abs(z) > abs(worst.z):
-                    worst = Miss(name, self.settings[k].describe(), value, expected[name][0], unit, float(z))
+                    worst = Miss(name, self.settings[k].brief(), value, expected[name][0], unit, float(z))
         return worst
 
 

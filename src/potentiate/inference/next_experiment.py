@@ -133,7 +133,12 @@ def candidates(like: Setting, drug: str, levels_uM: Sequence[float], *, own: Seq
 
 
 def propose_next(
-    found: Discrimination, options: Sequence[Candidate] | None = None, *, sweeps: int = SWEEPS
+    found: Discrimination,
+    options: Sequence[Candidate] | None = None,
+    *,
+    sweeps: int = SWEEPS,
+    most: int = MOST_ALTERNATIVES,
+    known: dict[tuple[Any, ...], np.ndarray] | None = None,
 ) -> list[Proposal]:
     """Return candidates ranked by what they are expected to tell of the alternatives that are left.
 
@@ -144,13 +149,17 @@ def propose_next(
         Default :func:`candidates` on the rig of the recordings.
     sweeps : int
         Of control and of drug in each cell.
+    most : int
+        Alternatives that are played against each other.
+    known : dict of setting -> covariance of its channel noise, optional
+        Filled and reused, for proposals after every sweep.
 
     Returns
     -------
     list of Proposal
         Empty where fewer than two alternatives are left.
     """
-    players = _players(found)
+    players = _players(found)[:most]
     if len(players) < 2:
         return []
     recorded = [found.tally.settings[k] for k in sorted({r.setting for r in found.tally.rows})]
@@ -169,7 +178,11 @@ def propose_next(
     noise, amplitude = _typical(found)
     best = players[0].contender
     reference = Bench(best.bench.model, unique)
-    channel = reference.channel_covariances(_carried(best, reference), range(len(unique)))
+    known = {} if known is None else known
+    new = [k for k, key in enumerate(order) if key not in known]
+    for k, c in zip(new, reference.channel_covariances(_carried(best, reference), new), strict=True):
+        known[order[k]] = c
+    channel = [known[key] for key in order]
     whitenings = [
         whiten(noise, sweeps, np.ones(s.bins, dtype=bool), rig_covariance(s), c)
         for s, c in zip(unique, channel, strict=True)

@@ -28,7 +28,7 @@ def prepare(
     none = {k: np.zeros_like(rig[k]) for k in recorded}
     first = {c: CellNoise(_rough_noise([b for b in blocks if b.cell == c], rig), 0.0, "rough")
              for c in tally.cells}  # fmt: skip
-    contest = Contest(benches, _whitened(blocks, first, rig, none, rundown), affinity=affinity)
+    contest = Contest(benches, whiten_blocks(blocks, first, rig, none, rundown), affinity=affinity)
     seeds: dict[str, Contender] = {}
     control = [k for k in recorded if settings[k].drug is None]
     nothing = Alternative(())
@@ -39,7 +39,7 @@ def prepare(
     for a in singles or [a for a in alternatives if a.effects]:
         seeds[a.name] = contest.fit(a, (start,))
     reference = min(seeds.values(), key=lambda c: c.chi2 if c.alternative.effects else math.inf)
-    richest = contest.fit(_richest(alternatives, reference.alternative), (reference,))
+    richest = contest.fit(richest_of(alternatives, reference.alternative), (reference,))
     seeds["richest"] = richest
     prediction = richest.bench.predict(richest.theta)
     _, _, amplitudes = contest.data.residual(richest.bench.parts, prediction)
@@ -54,13 +54,13 @@ def prepare(
             r = b.mean - scale * prediction[richest.bench.parts[b.setting]]
             residuals.append(r - np.nanmean(r))
         noise[cell] = cell_noise(mine, residuals, rig, channel)
-    data = _whitened(blocks, noise, rig, channel, rundown)
+    data = whiten_blocks(blocks, noise, rig, channel, rundown)
     covariances = [(noise[b.cell].rig_pA ** 2 * rig[b.setting] + noise[b.cell].channel_nS2 * channel[b.setting]) / b.n
                    for b in blocks]  # fmt: skip
     return Contest(benches, data, affinity=affinity), noise, covariances, seeds
 
 
-def _whitened(
+def whiten_blocks(
     blocks: Sequence[Block], noise: Mapping[str, CellNoise], rig: Mapping[int, np.ndarray],
     channel: Mapping[int, np.ndarray], rundown: bool,
 ) -> Data:  # fmt: skip
@@ -80,7 +80,7 @@ def _rough_noise(blocks: Sequence[Block], rig: Mapping[int, np.ndarray]) -> floa
     return max(float(np.nanmedian(joined)) / 0.6745, 1e-6)
 
 
-def _richest(alternatives: Sequence[Alternative], like: Alternative) -> Alternative:
+def richest_of(alternatives: Sequence[Alternative], like: Alternative) -> Alternative:
     """Return the alternative with every step that any alternative knows."""
     steps = tuple(e for e in EFFECTS if any(e in a.effects for a in alternatives))
     return Alternative(steps, like.sites if like.effects else 1, like.exchange_while_open)
@@ -106,9 +106,9 @@ def run_contest(
                 # all pairs that start here share the derivative
                 kept = {id(start)}
                 own = [n for n in start.bench.names if n != start.bench.model.exchange_name and not n.endswith("koff")]
-                start.bench.keep(start.theta, [start.bench.names.index(n) for n in own])
+                start.bench.slopes(start.theta, [start.bench.names.index(n) for n in own])
         done[a] = contest.fit(a, starts or (nothing,))
     contenders = [done[a] for a in alternatives]
     best = min(contenders, key=lambda c: c.chi2)
-    richest = contest.fit(_richest(alternatives, best.alternative), (best, seeds["richest"]))
+    richest = contest.fit(richest_of(alternatives, best.alternative), (best, seeds["richest"]))
     return contenders, richest

@@ -126,6 +126,17 @@ class Setting:
         where = {"both": "in both solutions", "agonist": "in the agonist only", "control": "in the control only"}
         return f"{text}, {self.drug} {self.concentration_uM:g} uM {where[self.bath.placement]}"
 
+    def brief(self) -> str:
+        """Return it in few words: ``jump, 100 ms, drug 500 uM``."""
+        agonists = {name for solution in self.protocol.solutions.values() for name in solution}
+        text = self.protocol.name
+        for name in agonists:
+            text = text.removeprefix(f"{name} ")
+        if self.drug is None:
+            return f"{text}, control"
+        where = "" if self.bath.placement == "both" else f" in {self.bath.placement}"
+        return f"{text}, {self.drug} {self.concentration_uM:g} uM{where}"
+
     @functools.cached_property
     def switches_ms(self) -> tuple[float, ...]:
         """Times at which the solutions change."""

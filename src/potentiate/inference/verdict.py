@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from .discriminate import Entry
 
 #: A further step is neither needed nor excluded where it improves the criterion by more than this without ruling the
-#: simpler alternative out. Several steps are tried, so one of them gains 2 by chance often, 4 seldom.
-LEANING = 4.0
+#: simpler alternative out.
+LEANING = 2.0
+
+#: A further step that may change by more than this, either way, was not tested.
+TESTED = 2.0
+
+#: A step whose interval spans more than this is not seen by the protocols that were recorded.
+UNSEEN = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +78,15 @@ class Verdict:
         The alternative, or the simplest ones that are left.
     sizes : tuple of Size
         Of the alternative that was decided on.
+    untested : tuple of str
+        Further steps that may change by more than :data:`TESTED`-fold for all that these data say.
     """
 
     status: str
     sentence: str
     names: tuple[str, ...]
     sizes: tuple[Size, ...] = ()
+    untested: tuple[str, ...] = ()
 
 
 def simplest(entries: Sequence[Entry]) -> list[Entry]:
@@ -109,11 +118,14 @@ def judge(drug: str, entries: Sequence[Entry], *, odds: float, smallest_fold: fl
         if found.alternative.effects:
             extra = f" ({found.alternative.sites} sites)" if found.alternative.sites > 1 else ""
             trapped = "" if found.alternative.exchange_while_open else "; it does not exchange with open channels"
+            open_steps = untested(entries, found)
+            rest = f", but these data do not test {_listed(open_steps)}" if open_steps else ""
             return Verdict(
                 "decided",
-                f"{who} {_sizes(found.sizes)}{extra}{trapped}; nothing else is needed",
+                f"{who} {_sizes(found.sizes)}{extra}{trapped}; nothing else is needed{rest}",
                 (found.name,),
                 found.sizes,
+                tuple(open_steps),
             )
         return _nothing(who, entries, found, smallest_fold)
     ratio = math.exp(0.5 * abs(left[1].delta - left[0].delta))
@@ -123,24 +135,45 @@ def judge(drug: str, entries: Sequence[Entry], *, odds: float, smallest_fold: fl
     return Verdict("undecided", text, names)
 
 
+def untested(entries: Sequence[Entry], found: Entry) -> list[str]:
+    """Return the steps that may change as well, by more than :data:`TESTED`-fold, next to those of an alternative."""
+    own = set(found.alternative.effects)
+    names = []
+    for e in entries:
+        more = [s for s in e.sizes if s.effect not in own]
+        if len(more) != 1 or not found.alternative.within(e.alternative):
+            continue
+        size = more[0]
+        if size.word == "not determined" or size.low < 1 / TESTED or size.high > TESTED:
+            names.append(size.effect)
+    return [name for name in EFFECTS if name in names]
+
+
 def _nothing(who: str, entries: Sequence[Entry], found: Entry, smallest_fold: float) -> Verdict:
     """Say that there is no effect only where an effect of interest is excluded for every step."""
-    open_steps = []
+    open_steps, unseen, seen = [], [], []
     for e in entries:
         if len(e.alternative.effects) != 1:
             continue
         size = e.sizes[0]
-        if size.low < 1 / smallest_fold or size.high > smallest_fold or size.word != "determined":
+        if size.word == "not determined" or not size.high / max(size.low, 1e-300) < UNSEEN:
+            unseen.append(e.name)
+            continue
+        seen.append(e.name)
+        if size.low < 1 / smallest_fold or size.high > smallest_fold:
             open_steps.append((e, max(size.high, _inverse(size.low))))
-    if not open_steps:
-        return Verdict("no effect", f"{who} changes no step by more than {smallest_fold:g}-fold", (NOTHING,))
+    if seen and not open_steps:
+        text = f"{who} changes {_listed(seen)} by less than {smallest_fold:g}-fold, if at all"
+        if unseen:
+            text += f"; these protocols do not test {_listed(unseen)}"
+        return Verdict("no effect", text, (NOTHING,), (), tuple(unseen))
     parts = ", ".join(
-        f"{e.name} up to {fold:.2g}-fold" if fold < 250 else f"{e.name} by any amount" for e, fold in open_steps[:4]
+        [f"{e.name} up to {fold:.2g}-fold" for e, fold in open_steps[:4]] + [f"{n} by any amount" for n in unseen[:2]]
     )
     return Verdict(
         "undecided",
         f"No effect is needed, but an effect is not excluded either ({parts}): these data are too few",
-        (found.name, *(e.name for e, _ in open_steps)),
+        (found.name, *(e.name for e, _ in open_steps), *unseen),
     )
 
 
@@ -150,3 +183,7 @@ def _sizes(sizes: Sequence[Size]) -> str:
 
 def _odds(delta: float) -> str:
     return f"{math.exp(0.5 * delta):.2g}:1"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
