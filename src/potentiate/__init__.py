@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from .evidence.battery import run_battery as run_battery
     from .exchange import export as export
     from .exposure.bath import Bath as Bath
+    from .inference.conditions import read_conditions as read_conditions
+    from .inference.experiment import Experiment as Experiment
+    from .inference.fit import fit as fit
+    from .inference.model import DrugModel as DrugModel
+    from .inference.model import Model as Model
+    from .inference.problem import Problem as Problem
+    from .inference.store import load_fit as load_fit
     from .kinetics.modulator import Modulator as Modulator
     from .kinetics.modulator import apply_modulator as apply_modulator
     from .kinetics.scheme import Scheme as Scheme
@@ -46,8 +53,12 @@ if TYPE_CHECKING:
 #: public name -> (module, name in it); None is the module itself
 _PUBLIC = {
     "Bath": ("exposure.bath", "Bath"),
+    "DrugModel": ("inference.model", "DrugModel"),
+    "Experiment": ("inference.experiment", "Experiment"),
+    "Model": ("inference.model", "Model"),
     "Modulator": ("kinetics.modulator", "Modulator"),
     "Patch": ("preparations.patch", "Patch"),
+    "Problem": ("inference.problem", "Problem"),
     "Recording": ("recordings", "Recording"),
     "Rig": ("preparations.patch", "Rig"),
     "Scheme": ("kinetics.scheme", "Scheme"),
@@ -57,9 +68,12 @@ _PUBLIC = {
     "find_compound": ("library.compound", "find_compound"),
     "find_finding": ("library.finding", "find_finding"),
     "find_scheme": ("library.scheme", "find_scheme"),
+    "fit": ("inference.fit", "fit"),
+    "load_fit": ("inference.store", "load_fit"),
     "measures": ("measures", None),
     "protocols": ("protocols", None),
     "read": ("recordings", "read"),
+    "read_conditions": ("inference.conditions", "read_conditions"),
     "resolve_receptor": ("library.receptor", "resolve"),
     "run": ("preparations", "run"),
     "run_battery": ("evidence.battery", "run_battery"),

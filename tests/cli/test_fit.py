@@ -140,6 +140,8 @@ def test_interruption_keeps_the_best_and_says_how_to_go_on(quiet, patches, tmp_p
         (("{p}", "--scheme", "Destexhe_ampa5", *FREE, "--on", "2 ms"), 2, "write it into the table"),
         (("{p}", "--scheme", "Destexhe_ampa5", *FREE, "--starts", "0"), 2, "0 starts"),
         (("{p}/0.nc", "--scheme", "Destexhe_ampa5", *FREE, "--agonist", "a lot"), 2, "10 mM"),
+        (("{p}/0.nc", "--scheme", "Destexhe_ampa5", *FREE, "--agonist", "10 mM AMPA", "--on", "2 ms", "--pulse", "2 ms"),
+         2, "AMPA does not act on Destexhe_ampa5"),
         (("{p}/none.csv", "--scheme", "Destexhe_ampa5", *FREE), 3, "Cannot open"),
         (("{p}", "--scheme", "NMDA5_Destexhe1996", "--free", "O->RA9"), 2, "transition"),
         (("--resume", "{p}/0.nc"), 3, "Not a fit"),

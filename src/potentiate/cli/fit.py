@@ -43,8 +43,8 @@ def fit(
     fix: str | None = None,
     amplitude: Literal["cell", "sweep"] = "cell",
     rundown: Annotated[bool, Parameter(negative="")] = False,
-    objective: Literal["least-squares", "kalman"] = "least-squares",
-    growth: float = 0.05,
+    objective: Literal["least-squares", "kalman"] | None = None,
+    growth: float | None = None,
     intervals: Literal["profile", "curvature", "none"] = "profile",
     starts: int | None = None,
     seed: int = 1,
@@ -99,7 +99,8 @@ def fit(
     rundown
         Let the amplitude of a cell change from sweep to sweep.
     objective
-        least-squares, or kalman: the likelihood that also reads the noise of the channels.
+        least-squares (default; after --resume alone: as before), or kalman: the likelihood that also reads the noise of
+        the channels.
     growth
         Of the bins of kalman: 0 reads every sample, 0.05 averages over a twentieth of the time since the last switch.
     intervals
@@ -128,7 +129,7 @@ def fit(
     json
         Print one JSON object.
     """
-    from ..inference.store import load_estimates, load_problem
+    from ..inference.store import load_estimates, load_fit
 
     assumed: list[str] = []
     inputs: dict[str, Any] = {"data": [str(p) for p in data], "scheme": scheme}
@@ -142,7 +143,9 @@ def fit(
             raise UsageError(
                 f"--{told[0]} without data", why="--resume alone goes on with its own", do="name the data too"
             )
-        problem = load_problem(resume)
+        before = load_fit(resume)
+        problem = before.problem
+        objective = objective or ("kalman" if before.objective == "kalman" else "least-squares")
     else:
         problem = _problem_of(
             data, _words(drug, placement, channel, part, agonist), _numbers(locals()), sweeps, scheme, assumed,
@@ -158,7 +161,7 @@ def fit(
     inputs |= {
         "scheme": problem.model.scheme.name, "free": free, "effects": effects, "sites": sites, "share": share,
         "fix": fix, "bounds": bounds, "amplitude": problem.amplitude, "rundown": problem.rundown,
-        "objective": objective, "intervals": intervals, "starts": count,
+        "objective": objective or "least-squares", "intervals": intervals, "starts": count,
         "resume": None if resume is None else str(resume),
     }  # fmt: skip
     if not json:

@@ -149,6 +149,14 @@ class Problem:
         by_solution: dict[tuple[Any, float | None], list[tuple[int, float]]] = {}
         for (_, condition, temperature, _), g in index.items():
             by_solution.setdefault((condition.ligands_uM, temperature), []).append((g, condition.voltage_mV))
+        for ligands, _ in by_solution:
+            for name, level in ligands:
+                if level > 0 and name not in rate_map.scheme.ligands:
+                    raise UsageError(
+                        f"{name} does not act on {rate_map.scheme.name}",
+                        why=f"its ligands are {', '.join(rate_map.scheme.ligands)}",
+                        do="check the agonist of the data, or use another scheme",
+                    )
         for (ligands, temperature), members in by_solution.items():
             places = [g for g, _ in members]
             voltages = np.array([v for _, v in members])
