@@ -14,7 +14,7 @@ from ..errors import NumericalError, UsageError
 from ..numerics.least_squares import LeastSquares, ProfileInterval, levenberg_marquardt
 from .experiment import Experiment
 from .information import information
-from .intervals import square_intervals, widening
+from .intervals import FEWEST_SWEEPS, square_intervals, widening
 from .model import SHARES, Model
 from .problem import Problem
 from .residuals import check_sweep, correlation_time
@@ -161,14 +161,14 @@ def fit(
     if best.status == "stopped":
         notes.append(f"the best start was still falling: {best.reason}")
     if wider.max() > 1.2:
-        why = (
-            "sweeps differ by more than independent noise"
-            if by_sweeps and wider.max() > 1.05 * math.sqrt(slow)
-            else (f"{slow:.1f} neighbouring samples count as one")
-        )
-        notes.append(
-            f"intervals are widened {wider.min():.2g} to {wider.max():.2g}-fold: {why} (channel noise, filter)"
-        )
+        span = f"intervals are widened {wider.min():.2g} to {wider.max():.2g}-fold"
+        if by_sweeps:
+            notes.append(f"{span}: sweeps differ by more than independent noise (channel noise, filter)")
+        else:
+            notes.append(
+                f"{span}: {slow:.1f} neighbouring samples count as one; under channel noise that is not enough: "
+                f"use {max(FEWEST_SWEEPS, 3 * len(table.numbers))} sweeps or more, or objective kalman"
+            )
     ended = [
         Start(tuple(end.x), math.inf if end.status == "failed" else end.ssr, end.status, end.iterations)
         for end, _ in found
