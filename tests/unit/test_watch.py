@@ -63,6 +63,14 @@ def read_as_one_cell(path):
     return [dataclasses.replace(e, cell="cell 1") for e in conditions_of(path, {}, {}).experiments]
 
 
+def settled(watcher):
+    """Look until every alternative has seen the data."""
+    update = watcher.update()
+    while update.pending:
+        update = watcher.update()
+    return update
+
+
 def test_a_replayed_patch_is_decided_and_every_update_is_quick(tmp_path):
     bench = Bench(tmp_path)
     watcher = Watcher(tmp_path, SCHEME, **options())
@@ -75,7 +83,8 @@ def test_a_replayed_patch_is_decided_and_every_update_is_quick(tmp_path):
     assert nothing_new is None
     spent, update = [], first
     while not update.stop and bench.count < 40:
-        bench.record(update.next_sweep.setting)
+        if not update.pending:
+            bench.record(update.next_sweep.setting)
         began = time.process_time()
         update = watcher.update()
         spent.append(time.process_time() - began)
@@ -85,7 +94,7 @@ def test_a_replayed_patch_is_decided_and_every_update_is_quick(tmp_path):
     assert update.sweeps == bench.count <= 24
     assert update.next_sweep is None
     # the very first one fits everything from scratch
-    assert sorted(spent[1:])[len(spent) // 2] < 1.0
+    assert max(spent[1:]) < 1.0
     assert sum(update.weights.values()) == pytest.approx(1.0)
     assert "slows closing" in update.describe()
     assert "jax" not in sys.modules or watcher.found is not None  # nothing to compile either way
@@ -100,13 +109,13 @@ def test_the_proposed_pulse_is_the_one_that_separates(tmp_path):
     for _ in range(CONFIRM + 1):
         bench.record(MENU[0].control)
         bench.record(MENU[0].drug)
-        update = watcher.update()
+        update = settled(watcher)
         assert not update.stop
     assert update.next_sweep.setting.protocol is LONG
     assert "100 ms" in update.next_sweep.text
     while not update.stop and bench.count < 40:
         bench.record(update.next_sweep.setting)
-        update = watcher.update()
+        update = settled(watcher)
     assert update.names == ("closing + desensitization entry",)
 
 

@@ -35,8 +35,8 @@ IGNORED = (".csv", ".tsv", ".txt", ".md", ".json", ".part", ".tmp", ".log")
 #: A file that cannot be read is tried again while it grows, and so many polls after that.
 PATIENCE = 20
 
-#: Alternatives this much worse than the best wait: they are fitted again when they could come back.
-FAR = 40.0
+#: After so many seconds an update answers; alternatives that are not fitted again by then follow in the next look.
+BUDGET_S = 0.5
 
 #: So many updates in a row must give the same verdict: looking after every sweep finds something by chance too often.
 CONFIRM = 2
@@ -82,8 +82,11 @@ class Update:
         Alternatives that are left.
     weights : dict of alternative -> weight
     next_sweep : NextSweep or None
+    pending : int
+        Alternatives that still stand where they were before these sweeps; the next look goes on with them.
     stop : bool
-        The same verdict for :data:`CONFIRM` updates, and no step left that a protocol of the menu might test.
+        Nothing pending, the same verdict for :data:`CONFIRM` updates, and no step left that a protocol of the menu
+        might test.
     seconds : float
     """
 
@@ -96,6 +99,7 @@ class Update:
     names: tuple[str, ...]
     weights: dict[str, float]
     next_sweep: NextSweep | None
+    pending: int
     stop: bool
     seconds: float
 
@@ -165,7 +169,11 @@ class Watcher:
         self._noise: Any = None
         self._channel: dict[tuple[Any, ...], np.ndarray] = {}
         self._planned: dict[tuple[Any, ...], np.ndarray] = {}
-        self._fitted_at = 0
+        self._stale: set[Alternative] = set()
+        self._affinity = False
+        self._benches: dict[int, Bench] = {}
+        self._contest: Contest | None = None
+        self._covariances: list[np.ndarray] = []
         self._agreed: tuple[tuple[str, tuple[str, ...]], int] = (("", ()), 0)
         self.found: Discrimination | None = None
 
@@ -208,17 +216,19 @@ class Watcher:
         given_up = set(self.given_up)
         read, waiting = self._new_files()
         lost = tuple(f"{name}: {self.given_up[name]}" for name in self.given_up if name not in given_up)
-        if not read and not lost:
+        if not read and not lost and not self._stale:
             return None
         verdict, weights = Verdict("waiting", "control and drug sweeps of one cell are needed", ()), {}
         if self._both_kinds():
-            self.found = self._weigh()
+            self.found = self._weigh(began, bool(read))
             verdict = self.found.verdict
             weights = {e.name: e.weight for e in self.found.entries}
-        key = (verdict.status, verdict.names if verdict.status == "decided" else ())
-        count = self._agreed[1] + 1 if key == self._agreed[0] else 1
-        self._agreed = (key, count)
-        stop = verdict.status in ("decided", "no effect") and count >= CONFIRM
+        count = self._agreed[1]
+        if not self._stale:
+            key = (verdict.status, verdict.names if verdict.status == "decided" else ())
+            count = count + 1 if key == self._agreed[0] else 1
+            self._agreed = (key, count)
+        stop = not self._stale and verdict.status in ("decided", "no effect") and count >= CONFIRM
         # an end needs every protocol of the menu, unless no step is left untested
         stop = stop and not (verdict.untested and self._unrecorded())
         return Update(
@@ -231,6 +241,7 @@ class Watcher:
             verdict.names,
             weights,
             None if stop else self._next(),
+            len(self._stale),
             stop,
             time.perf_counter() - began,
         )
@@ -242,7 +253,7 @@ class Watcher:
                 return True
         return False
 
-    def _weigh(self) -> Discrimination:
+    def _weigh(self, began: float, new_data: bool) -> Discrimination:
         """Return the verdict on everything so far, starting where the last one ended."""
         tally = self.tally
         drug = tally.drugs[0]
@@ -251,48 +262,28 @@ class Watcher:
         alternatives = self.alternatives = self.alternatives or all_alternatives(self.scheme, binding.sites)
         if Alternative(()) not in alternatives:
             alternatives = self.alternatives = (Alternative(()), *alternatives)
-        sites = tuple(dict.fromkeys(a.sites for a in alternatives if a.effects)) or binding.sites[:1]
         affinity = len(levels) > 1
-        old = next(iter(self._best.values())).bench if self._best else None
-        fresh = old is None or len(old.settings) != len(tally.settings) or affinity != self._affinity
-        if fresh:
-            self._benches = {
-                n: Bench(
-                    EffectModel(
-                        self.scheme,
-                        self.free,
-                        ligand=drug,
-                        sites=n,
-                        kd_uM=binding.kd_uM,
-                        koff_per_ms=binding.koff_per_ms,
-                    ),
-                    tuple(tally.settings),
-                )
-                for n in sites
-            }
-            self._affinity = affinity
+        if affinity != self._affinity:  # a second concentration: kd is fitted from now on
+            self._best, self._affinity = {}, affinity
+        if not self._benches or len(next(iter(self._benches.values())).settings) != len(tally.settings):
+            sites = tuple(dict.fromkeys(a.sites for a in alternatives if a.effects)) or binding.sites[:1]
+            self._benches = {n: Bench(self._model(drug, n, binding), tuple(tally.settings)) for n in sites}
         if not self._best:
-            contest, self._noise, covariances, seeds = prepare(
+            self._contest, self._noise, self._covariances, seeds = prepare(
                 self._benches, tally, alternatives, affinity=affinity, rundown=self.rundown
             )
-            contenders, self._richest = run_contest(contest, alternatives, seeds)
+            contenders, self._richest = run_contest(self._contest, alternatives, seeds)
             self._best = {c.alternative: c for c in contenders}
+            self._stale = set()
         else:
-            contest, covariances = self._whitened(affinity)
-            leading = min(c.chi2 for c in self._best.values())
-            all_again = len(tally.rows) >= 1.5 * self._fitted_at
-            for a, c in self._best.items():
-                if all_again or c.chi2 - leading < FAR or fresh:
-                    self._best[a] = self._again(contest, a, c)
-                else:  # far behind: its misfit is brought up to date where it stands
-                    self._best[a] = self._stand(contest, c)
-            assert self._richest is not None
-            like = min(self._best.values(), key=lambda c: c.chi2)
-            self._richest = self._again(contest, richest_of(alternatives, like.alternative), self._richest)
-            if all_again:
-                self._fitted_at = len(tally.rows)
-        assert self._richest is not None
-        inflation, size, _ = inflation_of(self._richest, contest.data)
+            if new_data:
+                self._contest, self._covariances = self._whitened(affinity)
+                self._best = {a: self._stand(self._contest, a, c) for a, c in self._best.items()}
+                self._stale = set(self._best)
+            self._go_on(began)
+        contest, richest = self._contest, self._richest
+        assert contest is not None and richest is not None
+        inflation, size, _ = inflation_of(richest, contest.data)
         entries = tuple(
             dataclasses.replace(e, sizes=sizes_of(contest, e.contender, inflation, profile=False))
             for e in rank(contest, list(self._best.values()), inflation, self.odds)
@@ -300,8 +291,31 @@ class Watcher:
         verdict = judge(drug, entries, odds=self.odds, smallest_fold=self.smallest_fold)
         return Discrimination(
             drug, self.scheme, entries, verdict, (), (), self._noise, inflation, size, contest, tally,
-            tuple(covariances), (), self.odds,
+            tuple(self._covariances), (), self.odds,
         )  # fmt: skip
+
+    def _model(self, drug: str, sites: int, binding: Binding) -> EffectModel:
+        return EffectModel(
+            self.scheme,
+            self.free,
+            ligand=drug,
+            sites=sites,
+            kd_uM=binding.kd_uM,
+            koff_per_ms=binding.koff_per_ms,
+        )
+
+    def _go_on(self, began: float) -> None:
+        """Fit alternatives again, the most promising first, until the time is spent; always at least one."""
+        contest, alternatives = self._contest, self.alternatives
+        assert contest is not None and alternatives is not None and self._richest is not None
+        if len(self._stale) == len(self._best):
+            like = min(self._best.values(), key=lambda c: c.chi2)
+            self._richest = self._again(contest, richest_of(alternatives, like.alternative), self._richest)
+        for a in sorted(self._stale, key=lambda a: self._best[a].chi2 + 2 * len(a.effects)):
+            self._best[a] = self._again(contest, a, self._best[a])
+            self._stale.discard(a)
+            if time.perf_counter() - began > BUDGET_S:
+                return
 
     def _whitened(self, affinity: bool) -> tuple[Contest, list[np.ndarray]]:
         """Return the contest on the present data; the shape of the channels' noise is kept once known."""
@@ -344,14 +358,19 @@ class Watcher:
         try:
             return contest.fit(alternative, (before,))
         except NumericalError:
-            return self._stand(contest, before)
+            return self._stand(contest, alternative, before)
 
-    def _stand(self, contest: Contest, before: Contender) -> Contender:
+    def _stand(self, contest: Contest, alternative: Alternative, before: Contender) -> Contender:
         """Return a contender with its parameters as they were, judged on the present data."""
-        bench = before.bench
-        residual, _, _ = contest.data.residual(bench.parts, bench.predict(before.theta))
+        bench = self._benches[alternative.sites if alternative.effects else next(iter(self._benches))]
+        theta = _carried(before, bench)
+        columns = contest.columns(alternative)
+        residual, _, _ = contest.data.residual(bench.parts, bench.predict(theta))
         chi2 = float(residual @ residual)
-        return dataclasses.replace(before, chi2=chi2, found=dataclasses.replace(before.found, ssr=chi2))
+        found = dataclasses.replace(before.found, x=theta[list(columns)], residuals=residual, ssr=chi2)
+        return dataclasses.replace(
+            before, alternative=alternative, bench=bench, columns=columns, theta=theta, chi2=chi2, found=found
+        )
 
     # ------------------------------------------------------------------------------------------- next sweep
 
@@ -435,6 +454,8 @@ def watch(
             yield update
             if update.stop and until_decided:
                 return
+            if not update.pending:
+                time.sleep(poll_s)
         elif time.monotonic() - idle > limit_s:
             return
         else:
