@@ -131,6 +131,7 @@ def test_interruption_keeps_the_best_and_says_how_to_go_on(quiet, patches, tmp_p
         (("{p}", "--scheme", "Destexhe_ampa5", "--effects", "none"), 2, "Nothing is free"),
         (("{p}", "--scheme", "Destexhe_ampa5", "--free", "O->C9"), 2, "O->C2"),
         (("{p}", "--scheme", "Destexhe_ampa5", *FREE, "--effects", "closng"), 2, "closing"),
+        (("{p}", "--scheme", "Destexhe_ampa5", *FREE, "--effects", "unbinding"), 2, "Unknown effect"),
         (("{p}", "--scheme", "Destexhe_ampa5", *FREE, "--effects", "closing,opening"), 2, "one number of the operator"),
         (("{p}", "--scheme", "Destexhe_ampa5", *FREE, "--share", "opening=cell"), 2, "closing"),
         (("{p}", "--scheme", "Destexhe_ampa5", *FREE, "--share", "closing=dish"), 2, "sharing"),
@@ -159,6 +160,9 @@ def test_interruption_keeps_the_best_and_says_how_to_go_on(quiet, patches, tmp_p
         (("{p}/none.csv", "--scheme", "Destexhe_ampa5", *FREE), 3, "Cannot open"),
         (("{p}", "--scheme", "NMDA5_Destexhe1996", "--free", "O->RA9"), 2, "transition"),
         (("--resume", "{p}/0.nc"), 3, "Not a fit"),
+        (("--watch", "{p}"), 2, "No scheme"),
+        (("--watch", "{p}/none", "--scheme", "Destexhe_ampa5"), 2, "No such folder"),
+        (("{p}", "--watch", "{p}"), 2, "its own folder"),
         (("--resume", "{p}/0.nc", "--free", "all"), 2, "without data"),
     ],
 )
@@ -189,3 +193,34 @@ def test_what_is_not_determined_is_a_status_and_no_number():
     assert made["value"] is None
     assert made["status"] == "not determined"
     assert made["notes"] == ["best fit at 512"]
+
+
+def updates(*, interrupted: bool):
+    """What a watch yields, without the fits behind it."""
+    from potentiate.inference.watch import Update
+
+    def watch(folder, scheme, **options):
+        yield Update(("a.nc",), (), (), 1, "waiting", "control and drug are needed", (), {}, None, 0, False, 0.1)
+        if interrupted:
+            raise KeyboardInterrupt
+        weights = {"closing": 0.97, "opening": 0.03}
+        lost = ("c.nc: damaged",)
+        yield Update(("b.nc",), (), lost, 2, "decided", "it slows closing", ("closing",), weights, None, 0, True, 0.2)
+
+    return watch
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_watching_reports_every_sweep_and_keeps_the_last_verdict(quiet, tmp_path, monkeypatch, capsys, interrupted):
+    monkeypatch.setattr("potentiate.inference.watch.watch", updates(interrupted=interrupted))
+    code = call("--watch", "rig", "--scheme", "Destexhe_ampa5", "--out", "seen")
+    printed = capsys.readouterr()
+    assert code == (130 if interrupted else 0)
+    assert "a.nc   1 sweeps   waiting" in printed.out
+    rows = list(csv.DictReader((tmp_path / "seen" / "table.csv").read_text().splitlines()))
+    assert [r["status"] for r in rows] == (["waiting"] if interrupted else ["waiting", "decided"])
+    if interrupted:
+        assert "--watch rig" in printed.err
+    else:
+        assert "Weights: closing 0.97" in printed.out
+        assert "cannot be read: c.nc: damaged" in printed.out

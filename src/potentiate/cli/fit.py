@@ -50,6 +50,8 @@ def fit(
     seed: int = 1,
     posterior: Annotated[bool, Parameter(negative="")] = False,
     resume: Path | None = None,
+    watch: Path | None = None,
+    idle: str | None = None,
     agonist: str | None = None,
     on: str | None = None,
     pulse: str | None = None,
@@ -84,8 +86,8 @@ def fit(
     sites
         Sites of the drug on the receptor.
     effects
-        What of the drug is free: closing, opening, desensitization entry, desensitization exit, unbinding, kd, koff,
-        w(CLASS), speed(CLASS), separated by commas; none holds it as it is.
+        What of the drug is free: closing, opening, desensitization entry, desensitization exit, kd, koff, w(CLASS),
+        speed(CLASS), separated by commas; none holds it as it is.
     variant
         Variant of the library's operator to start from.
     share
@@ -113,6 +115,11 @@ def fit(
         Also sample the posterior (NUTS).
     resume
         A fit.nc to go on from; without data, on its own.
+    watch
+        A folder in which sweeps appear: each new file updates which steps the drug may change, and the next sweep is
+        proposed, until they separate.
+    idle
+        Stop watching when nothing has come for so long, e.g. "10 min".
     agonist
         Of a single recording, e.g. "10 mM", or "10 mM AMPA".
     on, pulse, interval
@@ -129,6 +136,13 @@ def fit(
     json
         Print one JSON object.
     """
+    if watch is not None:
+        if data or resume is not None:
+            raise UsageError("--watch reads its own folder", do="leave out data and --resume")
+        from .fit_watch import watch_folder
+
+        idle_ms = None if idle is None else parse(idle, "time", where="--idle")
+        return watch_folder(watch, _scheme_named(scheme), rundown=rundown, idle_ms=idle_ms, as_json=json, out=out)
     from ..inference.store import load_estimates, load_fit
 
     assumed: list[str] = []
@@ -220,18 +234,30 @@ def _words(
     return {"drug": drug, "placement": placement, "channel": channel, "part": part, "agonist": name}
 
 
+def _scheme_named(scheme: str | None) -> str:
+    """Return the scheme that was asked for; there is no default.
+
+    Raises
+    ------
+    UsageError
+    """
+    if scheme is None:
+        from ..library.scheme import scheme_ids
+
+        raise UsageError("No scheme", why="what the recordings show depends on it",
+                         do=f"add --scheme, e.g. one of {', '.join(scheme_ids('AMPA')[:6])} ...")  # fmt: skip
+    return scheme
+
+
 def _problem_of(
     data: tuple[Path, ...], words: dict[str, str | None], numbers: dict[str, float], sweeps: str | None,
     scheme: str | None, assumed: list[str], told: dict[str, Any], amplitude: Any, rundown: bool,
 ) -> Problem:  # fmt: skip
     from ..inference.problem import Problem
-    from ..library.scheme import find_scheme, scheme_ids
+    from ..library.scheme import find_scheme
     from .fit_asked import build_model, gather
 
-    if scheme is None:
-        raise UsageError("No scheme", why="what the recordings show depends on it",
-                         do=f"add --scheme, e.g. one of {', '.join(scheme_ids('AMPA')[:6])} ...")  # fmt: skip
-    found = find_scheme(scheme)
+    found = find_scheme(_scheme_named(scheme))
     conditions = gather(data, words, numbers, sweeps)
     assumed += conditions.assumed
     model = build_model(found, conditions.experiments, assumed=assumed, **told)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UnknownNameError, UsageError
+from ..inference.alternatives import EFFECTS
 
 if TYPE_CHECKING:
     from ..inference.conditions import Conditions
@@ -24,13 +25,12 @@ START_WEIGHT = 2.0
 #: koff of a drug without parameters: it comes and goes within milliseconds, as aniracetam and CX614 do.
 START_KOFF_PER_MS = 1.0
 
-#: Word of the bench -> (parameter of the drug, role and share of the shift that goes to the forward rate).
-EFFECTS: dict[str, tuple[str, str, float]] = {
-    "closing": ("w(open)", "gate", 0.0),
-    "opening": ("w(open)", "gate", 1.0),
-    "desensitization entry": ("w(desensitized)", "desensitize", 1.0),
-    "desensitization exit": ("w(desensitized)", "desensitize", 0.0),
-    "unbinding": ("w(bound)", "bind", 0.0),
+#: Word of the bench -> (parameter of the drug, role and share of the shift that goes to the forward rate). Unbinding is
+#: none: it goes with the number of agonists bound, and an operator has one weight per class of state.
+WORDS = {
+    name: (f"w({effect.states})", effect.role, effect.split)
+    for name, effect in EFFECTS.items()
+    if effect.states != "bound"
 }
 
 
@@ -204,8 +204,8 @@ def _drug(
         words = [] if effects.strip().lower() == "none" else [w.strip() for w in effects.split(",") if w.strip()]
     by_weight: dict[str, str] = {}
     for word in words:
-        if word in EFFECTS:
-            parameter, role, share = EFFECTS[word]
+        if word in WORDS:
+            parameter, role, share = WORDS[word]
             if parameter in by_weight:
                 raise UsageError(
                     f"{by_weight[parameter]} and {word} are one number of the operator", where="--effects",
@@ -234,7 +234,7 @@ def _drug(
             speed[own[6:-1]] = value
         else:
             values[{"kd": "kd_uM", "koff": "koff_per_ms"}[own]] = value
-    valid = [*EFFECTS, "kd", "koff", "w(open)", "w(desensitized)", "w(bound)", "speed(open)", "speed(desensitized)"]
+    valid = [*WORDS, "kd", "koff", "w(open)", "w(desensitized)", "w(bound)", "speed(open)", "speed(desensitized)"]
     try:
         known = dataclasses.replace(known, weights=weights, split=split, speed=speed, **values)
         return DrugModel(known, tuple(free))
