@@ -59,16 +59,10 @@ def watch_folder(
 
 def watch_result(folder: Path, scheme: str, updates: list[Update], *, rundown: bool) -> Result:
     """Return what was seen as the result of a command: one row per update."""
+    proposed = ["" if u.next_sweep is None else u.next_sweep.text for u in updates]
     rows = [
-        [
-            u.sweeps,
-            ", ".join(u.files),
-            u.status,
-            u.sentence,
-            "" if u.next_sweep is None else u.next_sweep.text,
-            u.seconds,
-        ]
-        for u in updates
+        [u.sweeps, ", ".join(u.files), u.status, u.sentence, text, u.seconds]
+        for u, text in zip(updates, proposed, strict=True)
     ]
     notes, observables = [], []
     inputs = {"watch": str(folder), "scheme": scheme, "rundown": rundown}
