@@ -196,7 +196,7 @@ def report() -> None:
         "",
         "`calibration/confusion.py` simulates stochastic outside-out patches of Partin1996 with a drug site (kd "
         "500 uM, koff 2 /ms, one concentration of 3 mM in both solutions, exchange 0.2 ms) and asks `discriminate` "
-        "with its defaults: sixteen alternatives, closing, desensitization and unbinding of the base scheme fitted along.",
+        "with its defaults: sixteen alternatives; closing, desensitization and unbinding of the scheme fitted along.",
         "",
     ]
     for amount, options in AMOUNTS.items():

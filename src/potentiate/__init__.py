@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .exchange import export as export
     from .exposure.bath import Bath as Bath
     from .inference.conditions import read_conditions as read_conditions
+    from .inference.discriminate import discriminate as discriminate
     from .inference.experiment import Experiment as Experiment
     from .inference.fit import fit as fit
     from .inference.model import DrugModel as DrugModel
@@ -68,6 +69,7 @@ _PUBLIC = {
     "find_compound": ("library.compound", "find_compound"),
     "find_finding": ("library.finding", "find_finding"),
     "find_scheme": ("library.scheme", "find_scheme"),
+    "discriminate": ("inference.discriminate", "discriminate"),
     "fit": ("inference.fit", "fit"),
     "load_fit": ("inference.store", "load_fit"),
     "measures": ("measures", None),

@@ -231,3 +231,62 @@ def test_a_search_with_an_updated_jacobian_ends_where_it_should():
     assert len(calls) < 8
     held = broyden_squares(residual, np.zeros(3), jacobian, bounds=(bounds[0], np.array([5.0, 0.2, 5.0])))
     assert held.at_bound[1]
+
+
+def placed(planted, sites=1):
+    """One patch: drug in both solutions at three concentrations, or only with the agonist."""
+    from potentiate import Patch, Rig, run
+    from potentiate.inference.experiment import Experiment
+
+    patch = Patch(apply_modulator(SCHEME, planted), channels=400, stochastic=True, rig=Rig(noise_pA=1.0))
+    doses = (100.0, 500.0, 5000.0) if sites > 1 else (2000.0,)
+    baths = [Bath()] * 4 + [Bath({"drug": d}) for d in doses for _ in range(4)]
+    baths += [] if sites > 1 else [Bath({"drug": 2000.0}, "agonist")] * 4
+    protocol = protocols.jump(width_ms=60.0, after_ms=30.0, dt_ms=0.05)
+    return [Experiment(run(patch, protocol, baths, seed=5), protocol, baths)]
+
+
+def test_a_drug_that_cannot_leave_open_channels_is_told_from_one_that_can():
+    trapped = Modulator("drug", 1, 500.0, 0.05, {"open": (6.0,)}, {"gate": 0.0}, {"open": 0.0})
+    binding = Binding(500.0, 0.05, source="planted")
+    options = parse_alternatives("closing", SCHEME, exchange=True)
+    found = discriminate(placed(trapped), SCHEME, binding=binding, alternatives=options, leave_out=False)
+    assert found.verdict.names == ("closing, no exchange while open",)
+    assert "does not exchange with open channels" in found.sentence
+    assert found["closing"].delta > 6.0
+
+
+def test_the_number_of_sites_is_read_off_the_concentrations():
+    two = Modulator("drug", 2, 500.0, 2.0, {"open": (2.5, 6.25)}, {"gate": 0.0})
+    options = parse_alternatives("closing", SCHEME, (1, 2))
+    found = discriminate(placed(two, 2), SCHEME, binding=BINDING, alternatives=options, leave_out=False)
+    assert found.verdict.names[0] == "closing, 2 sites"
+    size = found["closing, 2 sites"].sizes[0]
+    assert size.low < 1 / 2.5 < size.high
+
+
+def test_schemes_that_agree_give_one_verdict_with_the_wider_interval():
+    from potentiate.inference.mechanism_ensemble import discriminate_ensemble
+
+    options = parse_alternatives("closing, unbinding", SCHEME)
+    slower = apply_base(0.8)
+    found = discriminate_ensemble(
+        patches("closing", cells=1), [SCHEME, slower], binding=BINDING, alternatives=options, propose=False
+    )
+    assert found.status == "decided"
+    assert found.verdict.names == ("closing",)
+    size = found.verdict.sizes[0]
+    for m in found.members:
+        assert size.low <= m.verdict.sizes[0].low
+        assert size.high >= m.verdict.sizes[0].high
+    assert "under each of" in found.sentence
+
+
+def apply_base(factor):
+    """The scheme with another rate of agonist binding."""
+    import dataclasses
+
+    from potentiate.kinetics.rate_map import free_rates
+
+    rate_map = free_rates(SCHEME, {"binding": ["R->RA", "RA->RA2"]})
+    return dataclasses.replace(rate_map.scheme_at(rate_map.start + np.log(factor)), name="slower binding")

@@ -268,7 +268,7 @@ def discriminate(
             f"correlation time {correlation:.2g}): cells differ, or the scheme is not quite that of these receptors"
         )
     entries = rank(contest, contenders, inflation, odds)
-    printed = Fingerprints(contest.data, tally.settings, covariances, inflation, seed)
+    printed = Fingerprints(contest.data, tally.settings, covariances, entries[0].contender, inflation, seed)
     best = entries[0]
     wanted = {e.name for e in simplest(entries)}
     made = []

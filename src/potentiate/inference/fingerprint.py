@@ -16,6 +16,9 @@ from .setting import Setting
 #: A pulse up to this long measures deactivation, from this long on desensitization.
 SHORT_MS, LONG_MS = 5.0, 20.0
 
+#: An observable with a larger error, as a part of itself, is noise.
+LARGEST_ERROR = 0.3
+
 #: Synthetic repeats from which the error of an observable is read.
 REPEATS = 16
 
@@ -91,15 +94,23 @@ class Fingerprints:
     ----------
     data : Data
     settings : sequence of Setting
-    covariances : mapping of block index -> array
+    covariances : sequence of arrays, shape (bins, bins)
         Covariance of each block's mean.
+    reference : Contender
+        Errors are those of noise around what it predicts: an observable that noise dominates has a large one.
     inflation : float
         Of the noise.
     seed : int
     """
 
     def __init__(
-        self, data: Data, settings: Sequence[Setting], covariances: Sequence[np.ndarray], inflation: float, seed: int
+        self,
+        data: Data,
+        settings: Sequence[Setting],
+        covariances: Sequence[np.ndarray],
+        reference: Contender,
+        inflation: float,
+        seed: int,
     ) -> None:
         self.data, self.settings = data, settings
         rng = np.random.default_rng(seed)
@@ -113,29 +124,35 @@ class Fingerprints:
             root = np.linalg.cholesky(
                 covariance[np.ix_(good, good)] + 1e-12 * np.trace(covariance) * np.eye(good.sum())
             )
+            expected = self._expected(reference, k)
             drawn: dict[str, list[float]] = {name: [] for name in truth}
             for _ in range(REPEATS):
-                noisy = mean.copy()
+                noisy = np.where(good, expected, np.nan)
                 noisy[good] += root @ rng.standard_normal(int(good.sum()))
                 for name, (value, _) in observables(settings[k], noisy).items():
                     if name in drawn:
                         drawn[name].append(value)
-            self.measured[k] = {
-                name: (value, unit, float(np.std(drawn[name], ddof=1)))
-                for name, (value, unit) in truth.items()
-                if len(drawn[name]) > REPEATS // 2
-            }
+            self.measured[k] = {}
+            for name, (value, unit) in truth.items():
+                if len(drawn[name]) <= 0.75 * REPEATS:
+                    continue
+                error = float(np.std(drawn[name], ddof=1))
+                if error < LARGEST_ERROR * abs(float(np.median(drawn[name]))):
+                    self.measured[k][name] = (value, unit, error)
+
+    def _expected(self, contender: Contender, k: int) -> np.ndarray:
+        """Return the mean cell in a setting as an alternative predicts it."""
+        prediction = contender.bench.predict(contender.theta)
+        _, _, amplitudes = self.data.residual(contender.bench.parts, prediction)
+        own = [b for b in self.data.blocks if b.setting == k]
+        size = np.mean([_amplitude(amplitudes[b.cell], b.order) for b in own])
+        return size * prediction[contender.bench.parts[k]]
 
     def worst(self, contender: Contender) -> Miss | None:
         """Return the observable that an alternative misses most; None where nothing can be measured."""
-        prediction = contender.bench.predict(contender.theta)
-        _, _, amplitudes = self.data.residual(contender.bench.parts, prediction)
         worst: Miss | None = None
         for k, measured in self.measured.items():
-            own = [b for b in self.data.blocks if b.setting == k]
-            shape = prediction[contender.bench.parts[k]]
-            size = np.mean([_amplitude(amplitudes[b.cell], b.order) for b in own])
-            expected = observables(self.settings[k], size * shape)
+            expected = observables(self.settings[k], self._expected(contender, k))
             for name, (value, unit, error) in measured.items():
                 if name not in expected or not error > 0:
                     continue
