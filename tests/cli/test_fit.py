@@ -45,6 +45,7 @@ def call(*words: str) -> int:
     return int(end.value.code or 0)
 
 
+@pytest.mark.slow
 def test_fit_of_a_folder(potentiate, patches, tmp_path):
     asked = (
         str(patches),

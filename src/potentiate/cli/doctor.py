@@ -34,6 +34,8 @@ OPTIONAL = {
     "pynwb": "NWB files (extra nwb)",
     "igor2": "second opinion on Igor files (tests only)",
     "statsmodels": "the second opinion on mixed models (extra statistics)",
+    "numpyro": "posteriors (extra bayes)",
+    "python-libsbml": "SBML and PEtab (extra sbml)",
     "myokit": "comparison with another simulator (tests only)",
     "neuron": "comparison with another simulator (tests only)",
     "libroadrunner": "comparison with another simulator (tests only)",

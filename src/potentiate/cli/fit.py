@@ -376,7 +376,8 @@ def _checks(found: Fit) -> list[str]:
     count = len(found.checks)
     if not bad:
         return [f"Residuals: all {count} sweeps look like noise."]
-    lines = [f"Residuals: {len(bad)} of {count} sweeps do not look like noise, worst first:"]
+    about = " (from the mean current: the noise of the channels is in them)" if found.objective == "kalman" else ""
+    lines = [f"Residuals{about}: {len(bad)} of {count} sweeps do not look like white noise, worst first:"]
     for c in bad[:MOST_CHECKS]:
         e = found.problem.experiments[c.experiment]
         name = e.recording.provenance.get("file", e.cell)

@@ -193,8 +193,13 @@ def _drug(
         kd = float(f"{np.exp(np.mean(np.log(levels))):.3g}") if known is None else known.kd_uM
         koff = START_KOFF_PER_MS if known is None else known.koff_per_ms
         known = Modulator(name, sites or 1, kd, koff)
-        assumed.append(f"{name}: {known.sites} site{'s' if known.sites > 1 else ''} (--sites), the search starts at "
-                       f"Kd {kd:g} uM and koff {koff:g} /ms")  # fmt: skip
+        if sites is None:
+            assumed.append(f"{name}: 1 site (--sites)")
+        told = {re.sub(rf"^{re.escape(name)} ", "", key) for key in fixed}
+        if "kd" not in told:
+            assumed.append(f"{name}: Kd {kd:g} uM, the middle of its concentrations, unless it is free (--fix kd=...)")
+        if "koff" not in told:
+            assumed.append(f"{name}: koff {koff:g} /ms unless it is free (--fix koff=...)")
     free: list[str] = []
     weights, split, speed = dict(known.weights), dict(known.split), dict(known.speed)
     if effects is None:
