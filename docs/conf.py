@@ -27,7 +27,7 @@ extensions = [
     "conventions_table",
     "bibliography_style",
 ]
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_templates", "studies"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "deflist"]

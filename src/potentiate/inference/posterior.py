@@ -332,7 +332,7 @@ def _not_converged(rhat: float, fewest: float, chains: int, diverging: float) ->
     if not fewest >= FEWEST_DRAWS * chains:
         return f"worth {fewest:.0f} independent draws, fewer than {FEWEST_DRAWS * chains:.0f}"
     if diverging > MOST_DIVERGENT:
-        return f"{100 * diverging:.1f} % of transitions diverged"
+        return f"{100 * diverging:.1f} % of transitions diverged: part of the posterior may be missing"
     return ""
 
 
