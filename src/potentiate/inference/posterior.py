@@ -36,6 +36,10 @@ SAME_AS_PRIOR = 0.1
 #: prior in the prior's lowest or highest tenth: on that side only the prior ends it.
 WIDE = 0.25
 
+#: A shorter warm-up keeps the mass matrix of the curvature and learns the step only: a matrix learned from a few dozen
+#: draws is worse (measured with 9 rates: 16 gradients per draw instead of 7).
+LEARNS_FROM = 300
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -193,7 +197,7 @@ def sample(
     of : Fit, Problem or Target
         A problem is fitted first (one start). Chains start around the optimum, scattered by its curvature.
     draws, warmup, chains : int
-        Per chain; chains run one after the other.
+        Per chain; chains run one after the other. A warm-up of 300 or more also learns the mass matrix.
     seed : int
     priors : mapping of name -> Prior, optional
         Instead of the default: normal on the scale of the search, centred on the value of the documents, one standard
@@ -227,7 +231,8 @@ def sample(
         raise UsageError(f"{draws} draws after {warmup} in {chains} chains", do="at least 10, 10 and 1")
     target = as_target(of, widen=widen, growth=growth)
     chosen = choose_priors(target.names, target.priors, priors)
-    sampler = Nuts(target.log_likelihood, chosen, warmup=warmup, chunk=math.gcd(math.gcd(draws, warmup), CHUNK))
+    chunk = math.gcd(math.gcd(draws, warmup), CHUNK)
+    sampler = Nuts(target.log_likelihood, chosen, warmup=warmup, chunk=chunk, adapt_mass=warmup >= LEARNS_FROM)
     return run_chains(sampler, target, draws=draws, warmup=warmup, chains=chains, seed=seed, level=level,
                       progress=progress)  # fmt: skip
 
