@@ -236,6 +236,22 @@ def _long_enough(segments: Any, end_ms: float) -> list[tuple[int, float]]:
     return own
 
 
+def _quiet_noise(problem: Problem, predicted: list[np.ndarray], noise_pA: np.ndarray) -> np.ndarray:
+    """Return the noise of each cell where hardly any channel is open, robustly; that given where it never is so."""
+    noise = np.array(noise_pA, dtype=float)
+    for cell in range(noise.size):
+        left = []
+        for group, rows in zip(problem.groups, predicted, strict=True):
+            for row in np.flatnonzero(group.cell == cell):
+                change = np.abs(rows[row] - rows[row, 0])
+                quiet = group.used[row] & (change < 0.005 * change.max())
+                left.append((group.data_pA[row] - rows[row])[quiet])
+        joined = np.concatenate(left)
+        if joined.size >= 50:
+            noise[cell] = max(float(np.median(np.abs(joined - np.median(joined)))) / 0.6745, 1e-12)
+    return noise
+
+
 def channel_noise(problem: Problem, theta: np.ndarray, noise_pA: np.ndarray, *, growth: float = 0.0) -> ChannelNoise:
     """Return the likelihood of a problem, with a start from a least-squares fit of it.
 
@@ -245,12 +261,14 @@ def channel_noise(problem: Problem, theta: np.ndarray, noise_pA: np.ndarray, *, 
     theta : array, shape (p,)
         Of the fit.
     noise_pA : array, shape (cells,)
-        Noise where nothing happens (from neighbouring samples): what the fit leaves beyond it is channel noise, and its
-        size relative to the current is the first guess of the current of one channel.
+        Noise from neighbouring samples; where a cell has quiet stretches, what the fit leaves there replaces it (behind
+        a filter neighbours are too alike). What the fit leaves beyond the noise is channel noise, and its size
+        relative to the current is the first guess of the current of one channel.
     growth : float
     """
     predicted, linear = problem.details(theta)
     n = len(problem.cells)
+    noise_pA = _quiet_noise(problem, predicted, noise_pA)
     excess, current, drive = np.zeros(n), np.zeros(n), np.zeros(n)
     offsets = []
     for group, rows in zip(problem.groups, predicted, strict=True):

@@ -99,6 +99,9 @@ def fit(
     if intervals not in ("profile", "curvature", "none"):
         raise UsageError(f"Unknown intervals {intervals!r}", do="use 'profile', 'curvature' or 'none'")
     problem = model if isinstance(model, Problem) else _problem(model, experiments, options)
+    whole = all(e.filter_kHz is None and e.used.all() for e in problem.experiments)
+    if growth and not whole and objective == "kalman":
+        raise UsageError("Growing bins need every sample, unfiltered", do="use growth=0")
     table = problem.table
     if not table.numbers:
         raise UsageError("Nothing is free", do="free some rates: Model(scheme, free=[...])")
@@ -198,7 +201,6 @@ def fit(
     if objective == "least squares" or status != "ok":
         return by_squares
     if growth is None:
-        whole = all(e.filter_kHz is None and e.used.all() for e in problem.experiments)
         growth = 0.05 if whole else 0.0
     return _with_channel_noise(by_squares, growth, intervals, level, progress)
 

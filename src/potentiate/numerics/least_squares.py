@@ -327,7 +327,7 @@ def profile_interval(
 
     Notes
     -----
-    A side is also open where another parameter sits on its bound: the crossing would then be the work of
+    A side is also open where another parameter is held by its bound: the crossing would then be the work of
     that bound, not of the data.
 
     Limit: ``ssr_min + s^2 t^2`` with Student's t on n - p degrees of freedom (Bates & Watts 1988,
@@ -404,7 +404,9 @@ def _profile_end(
         if free.status != "ok":
             r = residual(np.insert(start, index, value))
             return float(r @ r) - best.ssr, start, False
-        return free.ssr - best.ssr, free.x, bool(free.at_bound.any())
+        # a bound counts where stepping over it would matter: a parameter that nothing depends on may rest on its own
+        pull = np.abs(2.0 * free.jacobian.T @ free.residuals) * np.delete(typical, index)
+        return free.ssr - best.ssr, free.x, bool(np.any(free.at_bound & (pull > 0.05 * limit)))
 
     edge = float(bounds[0][index] if side < 0 else bounds[1][index])
     if limit <= 0 or (edge - centre) * side <= 0:

@@ -134,7 +134,7 @@ def write_demo(
         progress(f"{item.folder} {len(made) + 1}" if blind else f"{item.folder}/{item.name}")
         made.append(item)
     names = _names(made, blind, rng, FORMATS[format])
-    # in the order of recording, which run-down needs; a blind set by name, so that rows and times of writing tell nothing
+    # in the order of recording, which run-down needs; blind by name, so that rows and times of writing tell nothing
     order = sorted(range(len(made)), key=names.__getitem__) if blind else list(range(len(made)))
     rows = [{"file": f"{target.name}/{made[i].folder}/{names[i]}", **made[i].conditions} for i in order]
     part: Path | None = None
