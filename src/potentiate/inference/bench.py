@@ -101,10 +101,10 @@ class Bench:
     def _groups(self) -> tuple[_Group, ...]:
         found: dict[tuple[str | None, float | None], list[int]] = {}
         for k, s in enumerate(self.settings):
-            found.setdefault((s.drug, s.corner_kHz), []).append(k)
+            found.setdefault((s.drug, s.filter_kHz), []).append(k)
         return tuple(self._group(drug, corner, tuple(members)) for (drug, corner), members in found.items())
 
-    def _group(self, drug: str | None, corner_kHz: float | None, members: tuple[int, ...]) -> _Group:
+    def _group(self, drug: str | None, filter_kHz: float | None, members: tuple[int, ...]) -> _Group:
         rate_map = self._maps[drug]
         index: dict[tuple[Condition, float | None, float], int] = {}
         courses, rest = [], []
@@ -131,7 +131,7 @@ class Bench:
             np.array([c.voltage_mV for c, _, _ in index]),
             np.array([c.voltage_mV - reversal for c, _, reversal in index]),
             np.array(rest),
-            None if corner_kHz is None else bessel(4, corner_kHz),
+            None if filter_kHz is None else bessel(4, filter_kHz),
         )
 
     def generators(self, group: _Group, thetas: np.ndarray) -> np.ndarray:

@@ -104,16 +104,6 @@ class Setting:
         return next((n for n, c in self.bath.drugs_uM.items() if c > 0), None)
 
     @property
-    def corner_kHz(self) -> float | None:
-        """Corner of the continuous filter that acts, below it, as the one of the sampled trace does elsewhere here.
-
-        The sampled filter is the bilinear image of a continuous one whose corner lies at tan(pi f dt) / (pi dt).
-        """
-        if self.filter_kHz is None:
-            return None
-        return math.tan(math.pi * self.filter_kHz * self.dt_ms) / (math.pi * self.dt_ms)
-
-    @property
     def concentration_uM(self) -> float:
         """Of the drug."""
         return max(self.bath.drugs_uM.values(), default=0.0)

@@ -14,6 +14,7 @@ from ..errors import NumericalError, UsageError
 from ..exposure.bath import NO_DRUG, Bath
 from ..kinetics.permeation import PolyamineBlock
 from ..kinetics.scheme import Scheme
+from ..numerics.low_pass import bessel, response
 from ..numerics.propagation import GAUSS_NODES, magnus_averages, sample_sweeps
 from ..numerics.sweep_plan import Plan, plan_sweeps
 from ..protocols.protocol import Protocol
@@ -302,12 +303,15 @@ def low_pass(trace: np.ndarray, dt_ms: float, corner_kHz: float, kind: str = "be
             f"Filter corner {corner_kHz:g} kHz is not below half the sampling rate ({nyquist:g} kHz)",
             do="sample faster or filter lower",
         )
-    from scipy import ndimage, signal
-
     if kind == "bessel":
-        sos = signal.bessel(4, corner_kHz / nyquist, norm="mag", output="sos")
-        return signal.sosfilt(sos, trace, zi=signal.sosfilt_zi(sos) * trace[0])[0]
+        from scipy.signal import oaconvolve
+
+        reach = min(len(trace), math.ceil(40.0 / (bessel(4, corner_kHz).slowest_per_ms * dt_ms)))
+        kernel = response(bessel(4, corner_kHz), dt_ms, reach)
+        return trace[0] + oaconvolve(trace - trace[0], kernel)[: len(trace)]
     if kind == "gaussian":
+        from scipy import ndimage
+
         # Colquhoun & Sigworth 1995: sigma = 0.1325 / fc
         return ndimage.gaussian_filter1d(trace, 0.1325 / corner_kHz / dt_ms, mode="nearest")
     raise UsageError(f"Unknown filter {kind!r}", do="use bessel or gaussian")
