@@ -163,7 +163,7 @@ def test_the_noise_of_repeated_sweeps_is_split_into_rig_and_channels():
     channel = dict(enumerate(bench.channel_covariances(bench.start, [0, 1])))
     rig = {k: rig_covariance(tally.settings[k]) for k in (0, 1)}
     blocks = tally.blocks()
-    noise = cell_noise(blocks, [b.mean for b in blocks], rig, channel)
+    noise = cell_noise(blocks, [b.mean for b in blocks], rig, channel, 0.0)
     assert noise.source == "repeated sweeps"
     assert noise.rig_pA == pytest.approx(1.0, rel=0.03)
     assert noise.channel_nS2 == pytest.approx(1.0 * 0.01, rel=0.15)  # 100 channels of 10 pS

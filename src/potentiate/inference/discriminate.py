@@ -20,7 +20,7 @@ from .preparing import prepare, run_contest
 from .setting import Setting
 from .tally import Tally
 from .verdict import Size, Verdict, judge, simplest
-from .whitening import CellNoise
+from .whitening import CellNoise, channel_nS
 
 if TYPE_CHECKING:
     from .next_experiment import Proposal
@@ -260,6 +260,8 @@ def discriminate(
     }  # fmt: skip
     contest, noise, covariances, seeds = prepare(benches, tally, alternatives, affinity=affinity, rundown=rundown)
     contenders, richest = run_contest(contest, alternatives, seeds)
+    if any(n.source == "residuals" for n in noise.values()):
+        assumed.append(f"noise of channels of {1e3 * channel_nS(scheme):g} pS: too few repeated sweeps to read it off")
     inflation, size, correlation = inflation_of(richest, contest.data)
     notes = [_noise_note(noise)]
     if inflation > 1.3:

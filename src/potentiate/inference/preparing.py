@@ -11,7 +11,10 @@ from .alternatives import EFFECTS, Alternative
 from .bench import Bench
 from .contest import Contender, Contest, Data
 from .tally import Block, Tally
-from .whitening import CellNoise, cell_noise, rig_covariance, whiten
+from .whitening import CellNoise, cell_noise, channel_nS, rig_covariance, whiten
+
+#: Where a wider alternative is better by more, the narrower one is tried from its end as well.
+GAP = 4.0
 
 
 def prepare(
@@ -53,7 +56,7 @@ def prepare(
             scale = a[0] + (a[1] * b.order if len(a) > 1 else 0.0)
             r = b.mean - scale * prediction[richest.bench.parts[b.setting]]
             residuals.append(r - np.nanmean(r))
-        noise[cell] = cell_noise(mine, residuals, rig, channel)
+        noise[cell] = cell_noise(mine, residuals, rig, channel, float(a[0]) * channel_nS(richest.bench.model.scheme))
     data = whiten_blocks(blocks, noise, rig, channel, rundown)
     covariances = [(noise[b.cell].rig_pA ** 2 * rig[b.setting] + noise[b.cell].channel_nS2 * channel[b.setting]) / b.n
                    for b in blocks]  # fmt: skip
@@ -92,22 +95,24 @@ def run_contest(
     """Return every alternative at its best, and the richest one (every step at once), which judges the noise."""
     done: dict[Alternative, Contender] = {}
     nothing = seeds[Alternative(()).name]
-    kept: set[int] = set()
     for a in sorted(alternatives, key=lambda a: (len(a.effects), not a.exchange_while_open)):
-        if not a.effects:
-            done[a] = contest.fit(a, (nothing,))
-            continue
-        parts = [c for b, c in done.items() if b.effects and b.within(a)]
-        twins = [c for b, c in done.items() if b.effects == a.effects]
-        starts: list[Contender | None] = [min(parts, key=lambda c: c.chi2)] if parts else []
-        starts += [c for c in (seeds.get(a.name), *twins[:1]) if c is not None]
-        for start in starts[:1]:
-            if start is not None and len(a.effects) == 2 and id(start) not in kept:
-                # all pairs that start here share the derivative
-                kept = {id(start)}
+        parts = sorted((c for b, c in done.items() if b.effects and b.within(a)), key=lambda c: c.chi2)
+        twins = [c for b, c in done.items() if b.effects and b.effects == a.effects]
+        starts: list[Contender | None] = [*parts, *twins[:1]]
+        if len(a.effects) < 2:  # also from the documents: few control sweeps may lead the base rates astray
+            starts += [seeds.get(a.name) or nothing, None]
+        for start in starts[:1] if len(a.effects) == 2 else []:
+            if start is not None:  # all pairs that start here share the derivative
                 own = [n for n in start.bench.names if n != start.bench.model.exchange_name and not n.endswith("koff")]
                 start.bench.slopes(start.theta, [start.bench.names.index(n) for n in own])
         done[a] = contest.fit(a, starts or (nothing,))
+    for a in sorted(alternatives, key=lambda a: -len(a.effects)):
+        # what holds an alternative within it may have found a better place for everything else
+        wider = [c for b, c in done.items() if b != a and a.within(b)]
+        if wider:
+            other = min(wider, key=lambda c: c.chi2)
+            if other.chi2 < done[a].chi2 - GAP:
+                done[a] = min(done[a], contest.fit(a, (other,)), key=lambda c: c.chi2)
     contenders = [done[a] for a in alternatives]
     best = min(contenders, key=lambda c: c.chi2)
     richest = contest.fit(richest_of(alternatives, best.alternative), (best, seeds["richest"]))

@@ -27,7 +27,7 @@ from .preparing import prepare, richest_of, run_contest, whiten_blocks
 from .setting import Setting
 from .tally import Tally
 from .verdict import Verdict, judge
-from .whitening import cell_noise, rig_covariance
+from .whitening import cell_noise, channel_nS, rig_covariance
 
 #: Files that are never recordings.
 IGNORED = (".csv", ".tsv", ".txt", ".md", ".json", ".part", ".tmp", ".log")
@@ -345,7 +345,7 @@ class Watcher:
             for b in mine:
                 r = b.mean - size * prediction[bench.parts[b.setting]]
                 residuals.append(r - np.nanmean(r))
-            noise[cell] = cell_noise(mine, residuals, rig, channel)
+            noise[cell] = cell_noise(mine, residuals, rig, channel, size * channel_nS(self.scheme))
         self._noise = noise
         data = whiten_blocks(blocks, noise, rig, channel, self.rundown)
         covariances = [

@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..preparations.patch import low_pass
+from ..kinetics.scheme import Scheme
+from ..preparations.patch import UNITARY_PS, low_pass
 from .setting import Setting
 from .tally import Block
 
@@ -34,7 +35,7 @@ class CellNoise:
     ----------
     rig_pA : float
         Standard deviation of one sample.
-    channel_pA_nS : float
+    channel_nS2 : float
         What multiplies the covariance of a channel of 1 nS: amplitude times conductance of one channel.
     source : str
         ``repeated sweeps`` or ``residuals``.
@@ -76,7 +77,7 @@ def rig_covariance(setting: Setting) -> np.ndarray:
 
 def cell_noise(
     blocks: Sequence[Block], residuals: Sequence[np.ndarray], rig: Mapping[int, np.ndarray],
-    channel: Mapping[int, np.ndarray],
+    channel: Mapping[int, np.ndarray], assumed_nS2: float,
 ) -> CellNoise:  # fmt: skip
     """Return the noise of a cell by maximum likelihood.
 
@@ -87,6 +88,9 @@ def cell_noise(
     residuals : sequence of arrays, shape (bins,)
         Mean sweep less a prediction, for each block; used where sweeps were not repeated.
     rig, channel : mapping of setting -> array, shape (bins, bins)
+    assumed_nS2 : float
+        Amplitude times conductance of one channel, where sweeps were not repeated: a flexible fit of single sweeps
+        takes the slow noise of channels for signal, so its residuals do not show it.
     """
     repeats = sum(b.n - 1 for b in blocks)
     use_scatter = repeats >= ENOUGH_REPEATS
@@ -106,6 +110,14 @@ def cell_noise(
     power = np.concatenate(squares)
     scale = np.concatenate([v for v, _ in ratios])
     weight = np.concatenate([np.full(v.size, float(n)) for v, n in ratios])
+    if not use_scatter:
+        typical = float(power.mean())
+        for variance in typical * np.logspace(-3, 1, 161):
+            spread = variance + assumed_nS2 * scale
+            value = float(weight @ (np.log(spread) + power / spread))
+            if value < best[0]:
+                best = (value, 0.0, float(variance))
+        return CellNoise(math.sqrt(best[2]), assumed_nS2, "residuals")
     for ratio in _RATIOS:
         spread = 1.0 + ratio * scale
         variance = float(weight @ (power / spread) / weight.sum())
@@ -113,7 +125,7 @@ def cell_noise(
         if value < best[0] - 1e-9:
             best = (value, ratio, variance)
     _, ratio, variance = best
-    return CellNoise(math.sqrt(variance), ratio * variance, "repeated sweeps" if use_scatter else "residuals")
+    return CellNoise(math.sqrt(variance), float(ratio * variance), "repeated sweeps")
 
 
 def _relative(rig: np.ndarray, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -121,6 +133,11 @@ def _relative(rig: np.ndarray, channel: np.ndarray) -> tuple[np.ndarray, np.ndar
     inverse = np.linalg.inv(np.linalg.cholesky(rig + 1e-9 * np.trace(rig) / len(rig) * np.eye(len(rig))))
     values, vectors = np.linalg.eigh(inverse @ channel @ inverse.T)
     return np.maximum(values, 0.0), inverse.T @ vectors
+
+
+def channel_nS(scheme: Scheme) -> float:
+    """Return the conductance of one open channel: that of the scheme, else the usual assumption, in nS."""
+    return 1e-3 * (max(scheme.conductance) if scheme.conductance_unit == "pS" else UNITARY_PS)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
