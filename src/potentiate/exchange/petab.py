@@ -413,7 +413,7 @@ class _Export:
                 "- the likelihood that counts channels: PEtab has none; here noise is white and its size constant;"
             )
         if self.filter_kHz is not None:
-            lines.append("- the filter: analog four-pole Bessel here, its digital form of the same corner in the fit;")
+            lines.append("- the filter: its input is continuous here, straight between samples in the fit;")
         if any(e.exchange_10_90_ms for e in self.problem.experiments):
             lines.append("- an exchange is followed continuously here, in steps in the fit (1e-4 of the peak);")
         if self.problem.model.bounds or any(e.word == "not determined" for e in self.fit.estimates):
