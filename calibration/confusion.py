@@ -250,8 +250,8 @@ def report() -> None:
             )
     lines += [
         "",
-        "The longest update is the first one with control and drug, which fits everything from nothing; it and all times "
-        'were taken on a busy machine. A planted "no effect" ends undecided where an effect of 1.25-fold is not '
+        "The longest update is the first one with control and drug, which fits everything from nothing; it and all "
+        'times were taken on a busy machine. A planted "no effect" ends undecided where an effect of 1.25-fold is not '
         "excluded for every step that the pulses can see. A verdict on few data ends with the steps that they do not "
         "test.",
     ]
