@@ -76,11 +76,13 @@ def study(count: int) -> dict[str, Any]:
 
 
 def _log(x: float) -> float:
-    return -math.inf if x <= 0 else math.log(x)
+    return -math.inf if x <= 0 else round(math.log(x), 6)
 
 
 def _normal(centre: np.ndarray, sd: np.ndarray, z: list[float]) -> list[Any]:
-    return [[[float(c - q * s), float(c + q * s)] for c, s in zip(centre, sd, strict=True)] for q in z]
+    return [
+        [[round(float(c - q * s), 6), round(float(c + q * s), 6)] for c, s in zip(centre, sd, strict=True)] for q in z
+    ]
 
 
 def write(results: dict[str, Any], count: int) -> None:
