@@ -165,7 +165,7 @@ def _sampled(p: Problem) -> dict[str, Any]:
     from potentiate.inference.posterior import sample
 
     found = fit(p, starts=1, intervals="none")
-    draws = sample(found, draws=200, warmup=150, chains=1, seed=1)
+    draws = sample(found, draws=200, warmup=400, chains=1, seed=1)
     worst = min(min(m.ess_bulk, m.ess_tail) for m in draws.marginals)
     sampling = draws.seconds["draws"]
     return {
@@ -257,7 +257,7 @@ def lines(results: dict[str, Any]) -> list[str]:
     ]
     made += [
         "",
-        "NUTS on the same data, one chain, 150 draws of warm-up. With all 12 rates the data leave a curved ridge "
+        "NUTS on the same data, one chain, 400 draws of warm-up. With all 12 rates the data leave a curved ridge "
         f"({', '.join(SLOPPY)}); the second row holds these three.",
         "",
         "| free rates | draws | s | s of warm-up | s to compile | gradients per draw | divergent | largest R-hat | "
