@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test calibrate lint types layers docs wheel-test bench clean
+.PHONY: help run test calibrate studies lint types layers docs wheel-test bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ test: $(VENV)/.test ## all tests but the wheel's; options in ARGS="-k patch"
 calibrate: $(VENV)/.run ## fit the parameter documents again from the findings declared for calibration
 	@set -e; for script in $(wildcard calibration/[!_]*.py); do \
 		echo "== $$script"; $(BIN)/python "$$script"; \
+	done
+
+studies: $(VENV)/.test ## calibrate the methods of inference themselves: an hour; results in docs/studies
+	@set -e; cd calibration/studies; for study in coverage coverage_by_sweeps sbc confusion; do \
+		echo "== $$study"; ../../$(BIN)/python $$study.py; \
 	done
 
 lint: $(VENV)/.dev ## ruff

@@ -3,7 +3,7 @@
 Companion of coverage.py: the same patches, but with more sweeps of the same channels. Writes
 docs/studies/coverage_by_sweeps.md.
 
-Run with: python calibration/coverage_by_sweeps.py [PATCHES] (a minute of one core for 200).
+Run with: python calibration/studies/coverage_by_sweeps.py [PATCHES] (a minute of one core for 200).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from potentiate.inference.model import Model
 from potentiate.inference.problem import Problem
 from potentiate.inference.target import with_data
 
-OUT = Path(__file__).parents[1] / "docs" / "studies" / "coverage_by_sweeps.md"
+OUT = Path(__file__).parents[2] / "docs" / "studies" / "coverage_by_sweeps.md"
 LEVELS = (0.5, 0.8, 0.95)
 #: Sweeps of each of the two protocols.
 SWEEPS = (1, 5, 10, 30)

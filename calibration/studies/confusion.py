@@ -1,6 +1,6 @@
 """Are planted mechanisms found? Confusion matrix with and without enough data, and sweeps to a decision.
 
-``python calibration/confusion.py [--seeds 4] [--only confusion|watch|report]`` simulates stochastic outside-out
+``python calibration/studies/confusion.py [--seeds 4] [--only confusion|watch|report]`` simulates stochastic outside-out
 patches of Partin1996 with a planted drug, asks :func:`potentiate.inference.discriminate.discriminate`, and writes
 ``docs/studies/confusion.{csv,md,png}`` and ``docs/studies/watch.csv``. About ten minutes on one core.
 """
@@ -27,7 +27,7 @@ from potentiate.kinetics.scheme import Scheme
 from potentiate.protocols.protocol import Protocol
 from potentiate.show.style import BLUE, GREY, NORMAL, SMALL, VERMILLION, heading, page, styled
 
-STUDIES = Path(__file__).parents[1] / "docs" / "studies"
+STUDIES = Path(__file__).parents[2] / "docs" / "studies"
 SCHEME = find_scheme("Partin1996")
 KD_UM, KOFF = 500.0, 2.0
 RIG = dict(exchange_10_90_ms=0.2)
@@ -194,8 +194,8 @@ def report() -> None:
     lines = [
         "# Planted mechanisms: are they found?",
         "",
-        "`calibration/confusion.py` simulates stochastic outside-out patches of Partin1996 with a drug site (kd "
-        "500 uM, koff 2 /ms, one concentration of 3 mM in both solutions, exchange 0.2 ms) and asks `discriminate` "
+        "`calibration/studies/confusion.py` simulates stochastic outside-out patches of Partin1996 with a drug site "
+        "(kd 500 uM, koff 2 /ms, one concentration of 3 mM in both solutions, exchange 0.2 ms) and asks `discriminate` "
         "with its defaults: sixteen alternatives; closing, desensitization and unbinding of the scheme fitted along.",
         "",
     ]

@@ -2,7 +2,8 @@
 
 Writes docs/studies/coverage.json, coverage.png and coverage.md.
 
-Run with: python calibration/coverage.py [PATCHES OF EACH KIND] (ten minutes of one core for 200); `report` draws again.
+Run with: python calibration/studies/coverage.py [PATCHES OF EACH KIND]
+(ten minutes of one core for 200); `report` draws again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scipy.special import ndtri
 from potentiate.inference.calibration_check import Coverage, coverage
 from potentiate.show.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, styled
 
-FOLDER = Path(__file__).parents[1] / "docs" / "studies"
+FOLDER = Path(__file__).parents[2] / "docs" / "studies"
 LEVELS = (0.5, 0.8, 0.95)
 #: Seeds of these patches start here: none is one of those of sbc.py.
 FIRST_SEED = 10_000

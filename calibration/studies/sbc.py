@@ -3,7 +3,8 @@
 Least squares (with and without the correlation time) and the likelihood that counts channels, on patches with white
 noise and on patches with stochastic channels. Writes docs/studies/sbc.json, sbc.png and sbc.md.
 
-Run with: python calibration/sbc.py [PATCHES OF EACH KIND] (twenty minutes of one core for 100); `report` draws again.
+Run with: python calibration/studies/sbc.py [PATCHES OF EACH KIND]
+(twenty minutes of one core for 100); `report` draws again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from potentiate.inference.convergence import ess_bulk
 from potentiate.inference.nuts import Nuts, frame_at
 from potentiate.show.style import BLUE, FAINT, GREY, styled
 
-FOLDER = Path(__file__).parents[1] / "docs" / "studies"
+FOLDER = Path(__file__).parents[2] / "docs" / "studies"
 RANKS, DRAWS, WARMUP, CHUNK = 49, 200, 75, 25
 METHODS = {
     "squares": "least squares",
