@@ -27,7 +27,8 @@ extensions = [
     "conventions_table",
     "bibliography_style",
 ]
-exclude_patterns = ["_build", "_templates", "studies"]
+# tables that pages include are no pages
+exclude_patterns = ["_build", "_templates", "studies/coverage*.md", "studies/sbc.md"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "deflist"]
