@@ -67,9 +67,15 @@ def test_a_folder_is_answered_in_one_sentence(call, tmp_path):
 
 def test_too_few_data_end_in_a_proposal(call, tmp_path):
     folder = record(tmp_path, 20, (1.0,), 1)
-    code, out, _ = call(str(folder), *ASKED, "--alternatives", "closing, opening, unbinding", "--json", "--out", "few")
+    code, out, _ = call(str(folder), *ASKED, "--alternatives", "closing, opening, unbinding", "--json", "--out", "few",
+                        "--loo")  # fmt: skip
     assert code == 0
     found = json.loads(out)
+    predicted = [entry["psis_loo"] for entry in found["ranking"]]
+    assert predicted[0]["gain"] == 0.0
+    assert predicted[1]["blocks"] == 2
+    assert predicted[1]["status"] == "unreliable"  # two mean sweeps, one of them left out
+    assert sum("PSIS-LOO" in note for note in found["notes"]) == 1 + sum(p is not None for p in predicted)
     assert found["status"] == "undecided"
     assert found["observables"] == []
     assert len(found["next"]) > 5

@@ -1,5 +1,6 @@
 """Planted mechanisms are named, with intervals that cover the truth; too few data are said to be too few."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from potentiate.inference.alternatives import (
 )
 from potentiate.inference.bench import Bench
 from potentiate.inference.discriminate import Binding, discriminate
+from potentiate.inference.left_blocks import leave_out_blocks
 from potentiate.inference.next_experiment import Candidate, propose_next
 from potentiate.inference.setting import Setting
 from potentiate.inference.tally import Tally
@@ -57,6 +59,36 @@ def test_a_drug_that_slows_closing_is_named(closing):
     assert closing.sentence.startswith("The drug slows closing")
     assert "nothing else is needed" in closing.sentence
     assert closing.proposals == ()
+
+
+def test_mean_sweeps_are_predicted_from_the_others_by_the_planted_step(closing):
+    both = [closing[name].contender for name in ("closing", "opening")]
+    first, other = leave_out_blocks(closing.contest, both, closing.inflation, seed=1, draws=1000)
+    assert (first.gain, first.blocks) == (0.0, 18)
+    assert other.gain < -2.0 * other.se
+    assert other.status == "unreliable"  # a hopeless fit: its number is not to be believed, and that is said
+    assert "opening" not in other.reason
+    assert other.k_hat > 0.7
+
+
+def test_with_rates_held_left_out_blocks_are_gaussian(closing):
+    """Only amplitudes are unknown then, and the predictive density is a closed form."""
+    held = [dataclasses.replace(closing[name].contender, columns=()) for name in ("closing", "no effect")]
+    _, other = leave_out_blocks(closing.contest, held, closing.inflation, seed=1, draws=500)
+    data, exact = closing.contest.data, []
+    for c in held:
+        prediction = c.bench.predict(c.theta)
+        shapes = [w(prediction[c.bench.parts[b.setting]]) for b, w in zip(data.blocks, data.whitenings, strict=True)]
+        for i, block in enumerate(data.blocks):
+            rest = [k for k, b in enumerate(data.blocks) if b.cell == block.cell and k != i]
+            known = sum(shapes[k] @ shapes[k] for k in rest)
+            a = sum(shapes[k] @ data.readings[k] for k in rest) / known
+            r, s, ratio = data.readings[i] - a * shapes[i], shapes[i], shapes[i] @ shapes[i] / known
+            misfit = r @ r - (r @ s) ** 2 / known / (1.0 + ratio)
+            exact.append(-0.5 * misfit / closing.inflation - 0.5 * np.log1p(ratio))
+    exact = np.diff(np.reshape(exact, (2, -1)), axis=0)[0]
+    print(exact.sum(), other)
+    assert other.gain == pytest.approx(exact.sum(), abs=0.5)
 
 
 def test_affinity_is_found_from_two_concentrations(closing):
@@ -284,8 +316,6 @@ def test_schemes_that_agree_give_one_verdict_with_the_wider_interval():
 
 def apply_base(factor):
     """The scheme with another rate of agonist binding."""
-    import dataclasses
-
     from potentiate.kinetics.rate_map import free_rates
 
     rate_map = free_rates(SCHEME, {"binding": ["R->RA", "RA->RA2"]})

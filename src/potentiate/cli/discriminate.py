@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +34,7 @@ def discriminate(
     koff: float | None = None,
     odds: float = 20.0,
     rundown: Annotated[bool, Parameter(negative="")] = False,
+    loo: Annotated[bool, Parameter(negative="")] = False,
     exchange: str | None = None,
     filter: str | None = None,
     seed: int = 1,
@@ -62,6 +64,8 @@ def discriminate(
         Evidence that rules an alternative out.
     rundown
         Let the amplitude of a cell run down from sweep to sweep.
+    loo
+        Also predict each mean sweep from the others (PSIS-LOO), for the leading alternatives; some seconds.
     exchange, filter
         10-90 % exchange time and low-pass corner, where table and files are silent.
     seed
@@ -104,12 +108,13 @@ def discriminate(
     if alternatives is not None:
         chosen = parse_alternatives(alternatives, schemes[0], binding.sites, exchange=placements != {"both"})
     found = discriminate_ensemble(
-        tally, schemes, binding=binding, alternatives=chosen, free=rates, odds=odds, rundown=rundown, seed=seed
-    )
+        tally, schemes, binding=binding, alternatives=chosen, free=rates, odds=odds, rundown=rundown, loo=loo,
+        seed=seed,
+    )  # fmt: skip
     inputs = {
         "data": [str(p) for p in data], "scheme": [s.name for s in schemes], "alternatives": alternatives,
         "free": free, "sites": list(binding.sites), "kd_uM": binding.kd_uM, "koff_per_ms": binding.koff_per_ms,
-        "odds": odds, "rundown": rundown,
+        "odds": odds, "rundown": rundown, "loo": loo,
     }  # fmt: skip
     return finish(discriminate_result(found, inputs, assumed, seed), as_json=json, out=out)
 
@@ -180,7 +185,8 @@ def discriminate_result(found: MechanismEnsemble, inputs: dict[str, Any], assume
         "ranking": [
             {"scheme": m.scheme.name, "alternative": e.name, "aicc": e.aicc, "delta": e.delta, "weight": e.weight,
              "parameters": e.contender.parameters, "status": e.status, "left_out": e.left_out,
-             "left_out_se": e.left_out_se, "estimates": e.contender.values,
+             "left_out_se": e.left_out_se,
+             "psis_loo": None if e.blocks is None else dataclasses.asdict(e.blocks), "estimates": e.contender.values,
              "worst": None if e.worst is None else {"observable": e.worst.name, "setting": e.worst.setting,
                                                     "data": e.worst.data, "predicted": e.worst.predicted,
                                                     "unit": e.worst.unit, "z": e.worst.z}}

@@ -184,6 +184,15 @@ class Bench:
         kept = self._kept.get(np.asarray(theta, dtype=float).tobytes())
         return self.slopes(theta, ())[0] if kept is None else kept[0]
 
+    def predict_many(self, thetas: np.ndarray) -> np.ndarray:
+        """Return pA per nS in all bins for several thetas, shape (sets, bins of all settings)."""
+        thetas = np.asarray(thetas, dtype=float)
+        values = np.empty((len(thetas), self.parts[-1].stop))
+        for group in self._groups:
+            for k, found in zip(group.settings, self._predict(group, thetas), strict=True):
+                values[:, self.parts[k]] = found
+        return values
+
     def slopes(self, theta: np.ndarray, columns: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the prediction and its derivative in some parameters, shape (bins,) and (bins, columns)."""
         theta = np.asarray(theta, dtype=float)
