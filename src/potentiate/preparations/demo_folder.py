@@ -37,6 +37,7 @@ _ABOUT: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             'potentiate measure patches/{one} --on "10 ms"',
             "potentiate fit {conditions} --scheme Partin1996 --sites 1 --effects closing,kd --rundown",
+            "potentiate discriminate {conditions} --scheme Partin1996 --rundown",
         ),
     ),
     "trains": (
