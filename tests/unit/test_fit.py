@@ -11,7 +11,7 @@ from potentiate.inference.experiment import Experiment
 from potentiate.inference.fit import fit
 from potentiate.inference.model import DrugModel, Model
 from potentiate.inference.problem import Problem
-from potentiate.inference.store import load_estimates
+from potentiate.inference.store import load_estimates, load_fit
 from potentiate.kinetics.modulator import Modulator, apply_modulator
 from potentiate.kinetics.rate_map import free_rates, with_rates
 
@@ -178,6 +178,14 @@ def test_interruption_before_anything_was_found_is_passed_on(problem):
 
     with pytest.raises(KeyboardInterrupt):
         fit(problem, progress=stop)
+
+
+def test_another_level_is_said_and_narrows(problem, fitted, tmp_path):
+    half = fit(problem, starts=1, intervals="curvature", level=0.5)
+    assert "50 % interval" in half.summary()
+    assert "95 % interval" in fitted.summary()
+    assert half["closing"].high - half["closing"].low < 0.5 * (fitted["closing"].high - fitted["closing"].low)
+    assert load_fit(half.save(tmp_path / "half.nc")).level == 0.5
 
 
 def test_a_saved_fit_holds_data_prediction_and_estimates(fitted, tmp_path):

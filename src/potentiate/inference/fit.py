@@ -197,6 +197,7 @@ def fit(
         seed,
         status,
         tuple(notes),
+        level,
     )
     if objective == "least squares" or status != "ok":
         return by_squares

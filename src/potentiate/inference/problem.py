@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import UsageError
-from ..kinetics.ensemble import require_float64
+from ..kinetics.ensemble import assemble, require_float64
 from ..kinetics.rate_map import RateMap
 from ..numerics.matrix_exponential import settle
 from ..numerics.propagation import sample_sweeps
@@ -225,10 +224,7 @@ class Problem:
         log_k = (m.offset + own @ m.design.T)[group.unit]
         if np.any(m.voltage_design):
             log_k = log_k + group.voltage_mV[:, None] * (own @ m.voltage_design.T)[group.unit]
-        source = m.scheme
-        incidence = _incidence(source)
-        rates = xp.exp(log_k) * group.factors
-        return (rates @ xp.asarray(incidence)).reshape(len(group.unit), source.n, source.n)
+        return assemble(m.scheme, xp.exp(log_k) * group.factors, xp=xp)
 
     def open_conductance(self, group: Group, theta: Any, *, xp: Any) -> Any:
         """Return the filtered response of one unit of conductance, pA per nS, shape (s, t)."""
@@ -347,17 +343,3 @@ def _squarings(problem: Problem, group: Group) -> int:
     q = problem.generators(group, problem.table.start, xp=np)
     exits = -np.min(np.diagonal(q, axis1=-2, axis2=-1), axis=-1)
     return group.plan.squarings(exits * LARGEST_RATIO / 2.0)
-
-
-def _incidence(scheme: Any) -> np.ndarray:
-    source, target, _ = scheme.directed
-    incidence = np.zeros((len(source), scheme.n, scheme.n))
-    edge = np.arange(len(source))
-    incidence[edge, source, target] += 1.0
-    incidence[edge, source, source] -= 1.0
-    return incidence.reshape(len(source), -1)
-
-
-def as_problem(model: Model, experiments: Experiment | Sequence[Experiment], **options: Any) -> Problem:
-    """Return the problem of one or several experiments."""
-    return Problem(model, (experiments,) if isinstance(experiments, Experiment) else tuple(experiments), **options)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -99,6 +99,8 @@ class Fit:
     seed : int
     status : {"ok", "interrupted", "failed"}
     notes : tuple of str
+    level : float
+        Of the intervals.
     """
 
     problem: Problem
@@ -118,6 +120,7 @@ class Fit:
     seed: int
     status: str = "ok"
     notes: tuple[str, ...] = ()
+    level: float = 0.95
 
     def __getitem__(self, name: str) -> Estimate:
         """Return the estimate of a parameter by name."""
@@ -144,7 +147,7 @@ class Fit:
 
     def summary(self) -> str:
         """Return the table of estimates as text."""
-        lines = [f"{'parameter':28} {'estimate':>11} {'95 % interval':>25}  word"]
+        lines = [f"{'parameter':28} {'estimate':>11} {f'{100 * self.level:g} % interval':>25}  word"]
         for e in self.estimates:
             span = "-" if e.word == "no interval" else f"{e.low:.4g} to {e.high:.4g}"
             lines.append(f"{e.name:28} {e.value:11.4g} {span:>25}  {e.word}{': ' + e.reason if e.reason else ''}")
@@ -167,12 +170,3 @@ class Fit:
         from .store import save
 
         return save(self.dataset(), path)
-
-
-def as_rows(estimates: tuple[Estimate, ...]) -> list[list[Any]]:
-    """Return estimates as rows of a table: parameter, value, unit, low, high, word, reason, shared by."""
-    return [
-        [e.name, e.value, e.unit, *(x if math.isfinite(x) else None for x in (e.low, e.high)), e.word, e.reason,
-         e.shared_by]
-        for e in estimates
-    ]  # fmt: skip

@@ -85,6 +85,7 @@ def to_dataset(fit: Fit) -> xr.Dataset:
         "n_parameters": fit.n_parameters,
         "correlation_time": fit.correlation_time,
         "seed": fit.seed,
+        "level": fit.level,
         "status": fit.status,
         "seconds": json.dumps(dict(fit.seconds)),
         "notes": json.dumps(list(fit.notes)),
@@ -208,6 +209,7 @@ def load_fit(path: str | Path) -> Fit:
             int(a["n_samples"]), int(a["n_parameters"]), float(a["aicc"]),
             Information(found["information"].values, directions), starts, checks, float(a["correlation_time"]),
             json.loads(a["seconds"]), int(a["seed"]), str(a["status"]), tuple(json.loads(a["notes"])),
+            float(a["level"]),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise DataError("The fit cannot be read", where=str(path), why=str(error)) from None

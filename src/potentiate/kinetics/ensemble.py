@@ -97,12 +97,16 @@ def rates_to_generators(scheme: Scheme, log_k: Any, factors: Any, *, xp: Any = n
     array, shape (..., generators, n, n)
         In 1/ms; rows sum to zero.
     """
+    return assemble(scheme, xp.exp(log_k)[..., None, :] * factors, xp=xp)
+
+
+def assemble(scheme: Scheme, rates: Any, *, xp: Any = np) -> Any:
+    """Return generators of given rates of all transitions, shape (..., 2 edges) -> (..., n, n)."""
     source, target, _ = scheme.directed
     incidence = np.zeros((len(source), scheme.n, scheme.n))
     edge = np.arange(len(source))
     incidence[edge, source, target] += 1.0
     incidence[edge, source, source] -= 1.0
-    rates = xp.exp(log_k)[..., None, :] * factors
     flat = rates @ xp.asarray(incidence.reshape(len(source), -1))
     return flat.reshape(*rates.shape[:-1], scheme.n, scheme.n)
 

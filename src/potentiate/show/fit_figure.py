@@ -116,7 +116,7 @@ def _foot(fit: Fit, panels: list[_Panel]) -> str:
     sweeps = sum(len(e.baths) for e in fit.problem.experiments)
     shown = f"drawn: {panels[0].title.split(',')[0]}" if len(fit.problem.cells) > 1 else f"n = {sweeps} sweeps"
     which = f"{shown} of {len(fit.problem.cells)} cells" if len(fit.problem.cells) > 1 else shown
-    return f"{which}; single sweeps pale, mean grey or tinted, fit solid; intervals: 95 %"
+    return f"{which}; single sweeps pale, mean grey or tinted, fit solid; intervals: {100 * fit.level:g} %"
 
 
 def _panels(fit: Fit) -> list[_Panel]:
