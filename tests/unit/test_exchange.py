@@ -105,7 +105,9 @@ def test_text_read_back_gives_the_generator(scheme):
         np.testing.assert_allclose(reader(text, agonist)[0], expected_bath, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["Rodrigues2023", "Balmer2021", "NMDA_Kampa2004", "Saftenku2005_DCO"])
+@pytest.mark.parametrize(
+    "name", ["Rodrigues2023", "NMDA_Rodrigues_GluN2B", "Balmer2021", "NMDA_Kampa2004", "Saftenku2005_DCO"]
+)
 def test_temperature_laws_are_exported(name):
     scheme = find_scheme(name)
     expected = scheme.generator({"glutamate": 1000.0}, V, 30.0)

@@ -73,3 +73,10 @@ def test_a_scheme_without_a_law_ignores_temperature():
         assays.deactivation(Patch(find_scheme("Partin1996"), temperature_C=t))["tau_deact"].value for t in (None, 35.0)
     }
     assert len(found) == 1
+
+
+def test_a_temperature_sigmoid_with_a_base_may_never_be_one():
+    law = LogisticTemperature(1621.6, 0.10605, 98.999, base=3.0369)
+    assert math.isnan(law.reference_C)
+    lifted = LogisticTemperature(10.0, 0.1, 30.0, base=-2.0)
+    assert lifted.factor(lifted.reference_C) == pytest.approx(1.0)

@@ -128,7 +128,8 @@ def _temperature(scheme: Scheme, law: object, style: Style) -> str:
         return f"{law.q10!r}^(({t} - ({number(law.reference_C, 'degC')})) / {number(10.0, 'degC')})"
     if isinstance(law, LogisticTemperature):
         slope, middle = number(law.slope_per_C, "1/degC"), number(law.midpoint_C, "degC")
-        return f"{law.top!r} / (1 + exp(-({slope}) * ({t} - ({middle}))))"
+        sigmoid = f"{law.top!r} / (1 + exp(-({slope}) * ({t} - ({middle}))))"
+        return sigmoid if law.base == 0 else f"({law.base!r} + {sigmoid})"
     raise _cannot(scheme, "temperature", law)
 
 

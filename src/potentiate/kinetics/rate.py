@@ -33,20 +33,22 @@ class Q10:
 
 @dataclasses.dataclass(frozen=True)
 class LogisticTemperature:
-    """Sigmoid temperature dependence, ``top / (1 + exp(-slope (T - midpoint)))`` (Rodrigues 2023)."""
+    """Sigmoid temperature dependence, ``base + top / (1 + exp(-slope (T - midpoint)))`` (Rodrigues 2023)."""
 
     top: float
     slope_per_C: float
     midpoint_C: float
+    base: float = 0.0
 
     @property
     def reference_C(self) -> float:
-        """The temperature at which the factor is one."""
-        return self.midpoint_C - math.log(self.top - 1.0) / self.slope_per_C
+        """The temperature at which the factor is one; NaN where it never is."""
+        ratio = self.top / (1.0 - self.base) - 1.0 if self.base != 1.0 else -1.0
+        return self.midpoint_C - math.log(ratio) / self.slope_per_C if ratio > 0 else math.nan
 
     def factor(self, temperature_C: float) -> float:
         """Return the factor at a temperature."""
-        return self.top / (1.0 + math.exp(-self.slope_per_C * (temperature_C - self.midpoint_C)))
+        return self.base + self.top / (1.0 + math.exp(-self.slope_per_C * (temperature_C - self.midpoint_C)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -100,15 +100,18 @@ class LogisticDoc(Document):
     top: float = Field(gt=1)
     slope_per_C: Slope
     midpoint_C: float
+    base: float = 0.0
 
 
 class TemperatureDoc(Document):
-    """Temperature dependence: one Q10 for all rates, or a sigmoid for binding and for unbinding."""
+    """Temperature dependence: one Q10 for all rates, or a sigmoid per direction, of all rates or of binding alone."""
 
     q10: float | None = Field(default=None, gt=0)
     reference_C: float | None = None
     bind_forward: LogisticDoc | None = None
     bind_backward: LogisticDoc | None = None
+    all_forward: LogisticDoc | None = None
+    all_backward: LogisticDoc | None = None
 
 
 class ConditionsDoc(Document):
@@ -351,7 +354,10 @@ def _temperature(doc: SchemeDocument, t: TransitionDoc, side: str) -> Q10 | Logi
         return None
     if law.q10 is not None and law.reference_C is not None:
         return Q10(law.q10, law.reference_C)
-    sigmoid = law.bind_forward if side == "forward" else law.bind_backward
-    if t.role == "bind" and sigmoid is not None:
-        return LogisticTemperature(sigmoid.top, sigmoid.slope_per_C, sigmoid.midpoint_C)
-    return None
+    of_binding, of_all = (
+        (law.bind_forward, law.all_forward) if side == "forward" else (law.bind_backward, law.all_backward)
+    )
+    sigmoid = of_binding if t.role == "bind" and of_binding is not None else of_all
+    if sigmoid is None:
+        return None
+    return LogisticTemperature(sigmoid.top, sigmoid.slope_per_C, sigmoid.midpoint_C, sigmoid.base)
