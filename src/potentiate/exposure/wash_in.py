@@ -19,7 +19,7 @@ from ..protocols.timetable import Induce, Timetable, WashIn, WashOut
 from .chamber import SUBMERGED, Chamber, superpose
 
 #: Apparent diffusion coefficient of a small molecule in neuropil, um2/ms: glutamate has about 0.32 in CA1
-#: (Zheng et al. 2008); small ions are slowed 2.6-fold against water (Nicholson et al. 2011).
+#: (zheng2008); small ions are slowed 2.6-fold against water (nicholson2011).
 DIFFUSION_UM2_PER_MS = 0.3
 
 #: Odd modes of the series; what is left out is below 1e-6 of the bath level.
@@ -175,7 +175,7 @@ class SliceExposure:
             found.append(
                 f"assumed: {', '.join(self.timetable.compounds)} diffuse with {self.tissue.diffusion_um2_per_ms:g} "
                 "um2/ms and do not collect in cells (lipophilic drugs are slower: etomidate took 83 min to half in "
-                "such slices, Voss et al. 2013)"
+                "such slices, Voss et al. 2013)"  # voss2013
             )
         for bout in self.timetable.inductions:
             found += self._early(bout, fraction)

@@ -35,7 +35,7 @@ class Solute:
     ions : mapping of ion -> number per formula; empty for what does not dissociate
     osmotic_coefficient : float
         At the concentrations of extracellular fluid, 37 degC: the table of the zoology department of the
-        University of British Columbia (osmosis tutorial); 0.93 where that has no value (assumed).
+        University of British Columbia (ubc-osmotic); 0.93 where that has no value (assumed).
     """
 
     ions: Mapping[str, int]
@@ -146,7 +146,7 @@ def co2_pressure_mmHg(co2_fraction: float, temperature_degC: float) -> float:
 
 
 def co2_solubility_mM_per_mmHg(temperature_degC: float) -> float:
-    """Return the solubility of CO2 in plasma (Kelman, as coded in VQBOHR; 0.0307 at 37 degC).
+    """Return the solubility of CO2 in plasma (Kelman, as coded in VQBOHR: kelman-vqbohr; 0.0307 at 37 degC).
 
     A saline without protein dissolves a few per cent more.
     """
@@ -155,7 +155,7 @@ def co2_solubility_mM_per_mmHg(temperature_degC: float) -> float:
 
 
 def apparent_pk(temperature_degC: float, pH: float) -> float:
-    """Return the apparent pK of carbonic acid (Severinghaus's line as coded in VQBOHR; 6.09 at 37 degC, pH 7.4)."""
+    """Return the apparent pK of carbonic acid (as coded in VQBOHR: kelman-vqbohr; 6.09 at 37 degC, pH 7.4)."""
     p = 7.4 - pH
     return 6.086 + 0.042 * p + (38.0 - temperature_degC) * (0.00472 + 0.00139 * p)
 

@@ -257,7 +257,7 @@ def pairing(
     Known of the protocol behind the +94 % target (PMC1665089, legend of figure 3): three brief high-frequency
     tetani at the end of the long depolarization. Its numbers were not on the page that was read: the defaults
     are assumed, and the bout says so. That the tetanus must come at the end of a depolarization of 3 min (with
-    caesium inside) is in Chen, Otmakhov & Lisman 1999, who used up to 200 pulses at 20-100 Hz, and 100-200
+    caesium inside) is in Chen, Otmakhov & Lisman 1999 (chen1999), who used up to 200 pulses at 20-100 Hz, and 100-200
     pulses at 1-2 Hz in the ordinary protocol (``pairing(1, 150, 1.0)``).
     """
     name = f"pairing, {trains} x {pulses} pulses at {rate_Hz:g} Hz, {holding_mV:g} mV"
