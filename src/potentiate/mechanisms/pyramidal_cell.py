@@ -28,7 +28,7 @@ class PyramidalCell:
         Conductance per layer during a spike, 0 where spikes do not travel.
     spike_mV, repolarization_mV : float
         Reversal of the first and of the second part of a spike.
-    spike_ms, refractory_ms : float
+    spike_ms, repolarization_ms, refractory_ms : float
         Duration of each part; time from one spike to the next possible one.
     """
 
@@ -43,8 +43,9 @@ class PyramidalCell:
     spike_nS: tuple[float, ...]
     spike_mV: float = 40.0
     repolarization_mV: float = -80.0
-    spike_ms: float = 0.7
-    refractory_ms: float = 4.0
+    spike_ms: float = 1.0
+    repolarization_ms: float = 4.0
+    refractory_ms: float = 6.0
 
     @property
     def input_GOhm(self) -> float:

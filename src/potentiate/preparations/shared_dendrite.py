@@ -365,7 +365,7 @@ def _model(
         "c": np.array(cell.capacitance_pF), "leak": np.array(cell.leak_nS), "join": np.array(cell.coupling_nS),
         "rest": cell.rest_mV, "threshold": cell.threshold_mV, "soma": cell.soma,
         "spike_g": np.array(cell.spike_nS), "spike_e": np.array([cell.spike_mV, cell.repolarization_mV]),
-        "spike_ms": cell.spike_ms, "refractory": cell.refractory_ms,
+        "spike_ms": cell.spike_ms, "repolarization_ms": cell.repolarization_ms, "refractory": cell.refractory_ms,
         "neck": d.neck_nS, "ea": d.ampa_mV, "en": d.nmda_mV, "eca": d.calcium_mV, "gca": d.channel.conductance_nS,
         "mg": d.magnesium_mM / d.block.half_mM, "mg_slope": d.block.slope_per_mV,
         "vm": np.array(d.channel.activation_mV), "vh": np.array(d.channel.inactivation_mV),
@@ -436,7 +436,7 @@ def _compiled(clamped: bool) -> Any:
 
         # spikes
         clock = jnp.where(x["forced"], 0.0, state["clock"])
-        rising, falling = clock < model["spike_ms"], (clock >= model["spike_ms"]) & (clock < 2.0 * model["spike_ms"])
+        rising, falling = clock < model["spike_ms"], (clock >= model["spike_ms"]) & (clock < model["spike_ms"] + model["repolarization_ms"])
         spiking = rising | falling
         spike_g = jnp.where(spiking, model["spike_g"], 0.0)
         spike_e = jnp.where(rising, model["spike_e"][0], model["spike_e"][1])
