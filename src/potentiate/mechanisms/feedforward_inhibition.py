@@ -28,8 +28,8 @@ class FeedforwardInhibition:
     delay_ms : float
         From an interneuron's spike to its GABA.
     autoreceptor : float
-        Strength of presynaptic GABA-B: release is divided by ``1 + autoreceptor x`` with x = 1 at the peak of its effect
-        after one volley.
+        Strength of presynaptic GABA-B: release is divided by ``1 + autoreceptor x`` with x = 1 at the peak of its
+        effect after one volley.
     autoreceptor_rise_ms, autoreceptor_decay_ms : float
     """
 

@@ -77,15 +77,14 @@ def integrate_calcium(
     calcium_uM: np.ndarray, rest_uM: float, integration_ms: float, bin_ms: float = 5.0, start: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the leaky integral of calcium above rest at the end of each bin, shape (bins, synapses), uM ms."""
-    from scipy.signal import lfilter, lfiltic
+    from scipy.signal import lfilter
 
     keep = np.exp(-bin_ms / integration_ms)
     gain = integration_ms * (1.0 - keep)
     above = (calcium_uM - rest_uM) * gain
-    if start is None:
-        return lfilter([1.0], [1.0, -keep], above, axis=0)
-    initial = np.stack([lfiltic([1.0], [1.0, -keep], [s]) for s in start], axis=1)
-    return lfilter([1.0], [1.0, -keep], above, axis=0, zi=initial)[0]
+    before = np.zeros(above.shape[1]) if start is None else start
+    # the state of a one-pole filter is what is left of its last output
+    return np.asarray(lfilter([1.0], [1.0, -keep], above, axis=0, zi=keep * before[None])[0])
 
 
 def move_efficacy(
@@ -103,9 +102,9 @@ def move_efficacy(
     """
     rho = np.array(start, dtype=float)
     h = bin_ms / 1000.0 / rule.tau_s
-    up = rule.potentiation_rate * (integral > potentiation)
-    total = up + rule.depression_rate * (integral > depression)
-    busy = total.any(axis=1)
+    up = rule.potentiation_rate * np.asarray(integral > potentiation, dtype=float)
+    total = up + rule.depression_rate * np.asarray(integral > depression, dtype=float)
+    busy: np.ndarray = np.max(total, axis=1) > 0
     decay = np.exp(-total * h)
     with np.errstate(invalid="ignore"):
         target = np.where(total > 0, up / total, 0.0)

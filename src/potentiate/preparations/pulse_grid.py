@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import UsageError
-from ..mechanisms.cleft import Cleft
+from ..mechanisms.cleft import Cleft, DiffusionCleft
 
 #: After a pulse the step grows with the time since it: (up to ms, step ms). From convergence: see the tests.
 LADDER = ((0.5, 0.05), (4.0, 0.1), (12.0, 0.2), (40.0, 0.5), (150.0, 1.0), (1e9, 2.0))
@@ -43,7 +43,7 @@ class PulseGrid:
 def pulse_grid(
     pulses_ms: Sequence[float],
     duration_ms: float,
-    cleft: Cleft,
+    cleft: Cleft | DiffusionCleft,
     extra_ms: Sequence[float] = (),
     ladder: Sequence[tuple[float, float]] = LADDER,
 ) -> PulseGrid:
@@ -54,7 +54,7 @@ def pulse_grid(
     pulses_ms : sequence of float
         Times of release, ascending.
     duration_ms : float
-    cleft : Cleft
+    cleft : Cleft or DiffusionCleft
     extra_ms : sequence of float
         Further times after which the grid is fine (postsynaptic spikes).
     ladder : sequence of (up to ms, step ms)
@@ -93,10 +93,10 @@ def pulse_grid(
     return PulseGrid(at, pulse, glutamate)
 
 
-def _template(cleft: Cleft, ladder: Sequence[tuple[float, float]]) -> np.ndarray:
+def _template(cleft: Cleft | DiffusionCleft, ladder: Sequence[tuple[float, float]]) -> np.ndarray:
     """Return step edges after one start; the end of a rectangular pulse is one of them."""
     edges = [0.0]
-    if cleft.pulse is not None:
+    if isinstance(cleft, Cleft) and cleft.pulse is not None:
         steps = max(1, round(cleft.pulse[1] / ladder[0][1]))
         edges = list(np.linspace(0.0, cleft.pulse[1], steps + 1))
     for up_to, step in ladder:

@@ -1,9 +1,10 @@
 """Many synapses on one cell, on a common time grid: the fast engine of the slice.
 
-Receptors whose gating does not depend on voltage are stepped exactly (one propagator per kind of step, shared by all
-synapses). Head voltages follow their dendrite without delay (the head's time constant is microseconds), so each synapse
-shows its layer one series conductance; the layers are stepped by the implicit midpoint rule, with the magnesium block at
-the voltage of the midpoint. Cost is linear in the number of synapses. The unreduced system (spine_system) is the check.
+Receptors whose gating does not depend on voltage are stepped exactly (one propagator per kind of step, shared by
+all synapses). Head voltages follow their dendrite without delay (the head's time constant is microseconds), so each
+synapse shows its layer one series conductance; the layers are stepped by the implicit midpoint rule, with the
+magnesium block at the voltage of the midpoint. Cost is linear in the number of synapses. The unreduced system
+(spine_system) is the check.
 """
 
 from __future__ import annotations
@@ -67,11 +68,14 @@ class Receptors:
         """Return the block-diagonal generator of all receptors at a glutamate concentration, 1/ms."""
         from scipy.linalg import block_diag
 
-        return block_diag(*[self._generator(s, glutamate_uM, drugs_uM) for s in self._schemes])
+        return np.asarray(block_diag(*[self._generator(s, glutamate_uM, drugs_uM) for s in self._schemes]))
 
     def rest(self, drugs_uM: Mapping[str, float]) -> np.ndarray:
         """Return resting occupancies with the drug equilibrated, shape (states,)."""
-        return np.concatenate([stationary(self._generator(s, 0.0, drugs_uM)) for s in self._schemes])
+        return np.concatenate([self._at_rest(s, drugs_uM) for s in self._schemes])
+
+    def _at_rest(self, scheme: Scheme, drugs_uM: Mapping[str, float]) -> np.ndarray:
+        return stationary(self._generator(scheme, 0.0, drugs_uM))
 
     @property
     def _schemes(self) -> tuple[Scheme, ...]:
@@ -278,7 +282,11 @@ class _Steps:
 
 
 def _steps(
-    grid: PulseGrid, receptors: Receptors, drugs: Mapping[str, float], alone: Receptors, inter_drugs: Mapping[str, float]
+    grid: PulseGrid,
+    receptors: Receptors,
+    drugs: Mapping[str, float],
+    alone: Receptors,
+    inter_drugs: Mapping[str, float],
 ) -> _Steps:
     """Return the propagators of all kinds of steps, and which one each step needs."""
     from scipy.linalg import expm
@@ -436,7 +444,10 @@ def _compiled(clamped: bool) -> Any:
 
         # spikes
         clock = jnp.where(x["forced"], 0.0, state["clock"])
-        rising, falling = clock < model["spike_ms"], (clock >= model["spike_ms"]) & (clock < model["spike_ms"] + model["repolarization_ms"])
+        rising, falling = (
+            clock < model["spike_ms"],
+            (clock >= model["spike_ms"]) & (clock < model["spike_ms"] + model["repolarization_ms"]),
+        )
         spiking = rising | falling
         spike_g = jnp.where(spiking, model["spike_g"], 0.0)
         spike_e = jnp.where(rising, model["spike_e"][0], model["spike_e"][1])
@@ -465,8 +476,8 @@ def _compiled(clamped: bool) -> Any:
                 v = chain(model["c"] + 0.5 * h * g, 0.5 * h * join, model["c"] * state["v"] + 0.5 * h * i)
             return v, (neck * v[model["layer"]] + current) / (neck + gs), gn
 
-        head = state["head"]
-        for _ in range(ITERATIONS):
+        v_half, head, gn = half_step(state["head"])
+        for _ in range(ITERATIONS - 1):
             v_half, head, gn = half_step(head)
         v = 2.0 * v_half - state["v"]
 
@@ -474,14 +485,17 @@ def _compiled(clamped: bool) -> Any:
         clock = jnp.where(crossed, 0.0, clock + h)
 
         slopes = jnp.stack([model["ca_nmda"], model["ca_ampa"]])
-        enter = jnp.stack(
-            [
-                gn * slopes[0, 0] * jnp.maximum(slopes[0, 1] - head, 0.0),
-                ga * slopes[1, 0] * jnp.maximum(slopes[1, 1] - head, 0.0),
-                gv * jnp.maximum(model["eca"] - head, 0.0),
-            ],
-            axis=1,
-        ) * model["ca_per"]
+        enter = (
+            jnp.stack(
+                [
+                    gn * slopes[0, 0] * jnp.maximum(slopes[0, 1] - head, 0.0),
+                    ga * slopes[1, 0] * jnp.maximum(slopes[1, 1] - head, 0.0),
+                    gv * jnp.maximum(model["eca"] - head, 0.0),
+                ],
+                axis=1,
+            )
+            * model["ca_per"]
+        )
         decay = jnp.exp(-h / model["ca_tau"])
         ca = model["ca_rest"] + (state["ca"] - model["ca_rest"]) * decay
         ca = ca + jnp.sum(enter, axis=1) * model["ca_tau"] * (1.0 - decay)

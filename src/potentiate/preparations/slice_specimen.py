@@ -14,7 +14,7 @@ from ..library.scheme import find_scheme
 from ..library.slice_document import SliceDocument
 from ..library.solution import Potentials
 from ..mechanisms.calcium import CalciumChannel, CalciumDynamics, FixedShare
-from ..mechanisms.cleft import CLEFTS, Cleft
+from ..mechanisms.cleft import CLEFTS, Cleft, DiffusionCleft
 from ..mechanisms.feedforward_inhibition import FeedforwardInhibition
 from ..mechanisms.magnesium_block import BLOCKS
 from ..mechanisms.pyramidal_cell import PyramidalCell
@@ -81,7 +81,7 @@ class Specimen:
     receptors : Receptors
         Without drugs.
     release : ReleaseLaw
-    cleft : Cleft
+    cleft : Cleft or DiffusionCleft
     synapses : Synapses
         Of the test pathway; multiplicity for full recruitment.
     efficacy : array, shape (synapses,)
@@ -96,7 +96,7 @@ class Specimen:
     dendrite: SharedDendrite
     receptors: Receptors
     release: ReleaseLaw
-    cleft: Cleft
+    cleft: Cleft | DiffusionCleft
     synapses: Synapses
     efficacy: np.ndarray
     rule: ThresholdPlasticity
