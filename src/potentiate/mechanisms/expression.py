@@ -1,0 +1,89 @@
+"""How a change of synaptic strength is written into receptors: number, conductance, gating or composition.
+
+A synapse holds two kinds of receptors, the resident one and a changed one (faster gating, another splice form, another
+auxiliary subunit: another scheme). The four routes differ in what a strength moves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import UsageError
+
+Route = Literal["number", "conductance", "gating", "composition"]
+ROUTES: tuple[Route, ...] = ("number", "conductance", "gating", "composition")
+
+
+@dataclasses.dataclass(frozen=True)
+class Expressed:
+    """Receptors of synapses after plasticity.
+
+    Attributes
+    ----------
+    resident, changed : array, shape (synapses,)
+        Receptors of each kind.
+    unitary : array, shape (synapses,)
+        Factor on the conductance of every channel.
+    """
+
+    resident: np.ndarray
+    changed: np.ndarray
+    unitary: np.ndarray
+
+    def conductance(self, resident: Any, changed: Any) -> Any:
+        """Return the conductance of each synapse, in the unit of that of one receptor.
+
+        Parameters
+        ----------
+        resident, changed : array, shape (..., 1) or (..., synapses)
+            Of one receptor of each kind.
+
+        Returns
+        -------
+        array, shape (..., synapses)
+        """
+        return self.unitary * (self.resident * resident + self.changed * changed)
+
+
+def express(route: Route, strength: Any, receptors: Any, enlargement: float = 1.0) -> Expressed:
+    """Return the receptors that a route makes of a strength.
+
+    Parameters
+    ----------
+    route : {"number", "conductance", "gating", "composition"}
+        ``number``: receptors in proportion to strength. ``conductance``: the conductance of each channel instead.
+        ``gating``: receptors turn into the changed kind until the response is as large as asked, and what all of them
+        cannot give comes from their number. ``composition``: what is inserted is of the changed kind.
+        Depression removes resident receptors in all routes but ``conductance`` (assumed).
+    strength : float or array, shape (synapses,)
+        Relative to before; 1 changes nothing.
+    receptors : float or array, shape (synapses,)
+        Before.
+    enlargement : float
+        Response of one changed over one resident receptor, without drug; used by ``gating``.
+
+    Raises
+    ------
+    UsageError
+        An unknown route, or a strength that is not a positive number.
+    """
+    if route not in ROUTES:
+        raise UsageError(f"There is no route of expression {route!r}", do=f"use one of {', '.join(ROUTES)}")
+    s, n = np.broadcast_arrays(np.atleast_1d(np.asarray(strength, float)), np.asarray(receptors, float))
+    if not (np.all(np.isfinite(s)) and np.all(s >= 0.0)):
+        raise UsageError("A strength is not a positive number", do="give strength relative to before, 1 for no change")
+    none, one = np.zeros_like(s), np.ones_like(s)
+    if route == "number":
+        return Expressed(n * s, none, one)
+    if route == "conductance":
+        return Expressed(n * one, none, s.copy())
+    if route == "composition":
+        return Expressed(n * np.minimum(s, 1.0), n * np.maximum(s - 1.0, 0.0), one)
+    gain = np.maximum(s - 1.0, 0.0)
+    turned = np.minimum(gain / (enlargement - 1.0), 1.0) if enlargement > 1.0 else np.where(gain > 0.0, 1.0, 0.0)
+    # what the turned receptors do not give (or take away) comes from the number of all of them
+    number = s / (1.0 + turned * (enlargement - 1.0))
+    return Expressed(n * number * (1.0 - turned), n * number * turned, one)
