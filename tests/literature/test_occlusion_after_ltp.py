@@ -12,7 +12,7 @@ from potentiate.library.scheme import find_scheme
 from potentiate.preparations.expression_study import study_expression
 
 DOSE_UM = 1500.0
-SIZES = ("amplitude", "charge", "decay", "early")
+SIZES = ("amplitude", "charge", "decay", "early", "epsp")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,16 @@ def test_on_the_peak_the_ensemble_is_divided(studies):
     assert {"reduced", "raised"} <= set(peaks.values())
     charges = [study.row("gating").verdict("charge") for (_, neck), study in studies.items() if not neck]
     assert charges.count("reduced") >= 6
+
+
+def test_faster_gating_makes_the_drug_act_earlier_where_staubli_1992_saw_later(studies):
+    """Staubli 1992: after LTP the effects of aniracetam occur later in the response. Faster gating does the reverse."""
+    for (_, neck), study in studies.items():
+        before = study.effect_time.value
+        assert study.row("gating").effect_time.value < before
+        for route in ("number", "conductance"):
+            # nothing on a patch; behind a neck the peak saturates first, which delays the drug's part a little
+            assert 0.0 <= study.row(route).effect_time.value - before <= (0.0 if neck == 0.0 else 0.5)
 
 
 def test_no_route_bears_out_both_statements(studies):

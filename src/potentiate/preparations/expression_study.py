@@ -23,7 +23,10 @@ from ..protocols.fast_application import jump
 from .patch import UNITARY_PS, Patch
 
 #: Units of what is measured of each response.
-MEASURES = {"amplitude": "pA", "decay": "ms", "charge": "fC", "early": "pA", "time_to_peak": "ms"}
+MEASURES = {"amplitude": "pA", "decay": "ms", "charge": "fC", "early": "pA", "epsp": "pA", "time_to_peak": "ms"}
+
+#: Time constant with which a membrane turns the current into an EPSP: assumed.
+MEMBRANE_MS = 10.0
 
 #: A fold effect that changes by less than this share counts as unaffected. Assumed: the statements give no number.
 UNAFFECTED = 0.05
@@ -43,7 +46,8 @@ class Response:
     current_pA : array, shape (times,)
     measures : dict of Observable
         ``amplitude`` (pA), ``decay`` (charge over amplitude, ms), ``charge`` (fC), ``early`` (mean current until the
-        response before potentiation and without drug peaks, pA), ``time_to_peak`` (ms, from release).
+        response before potentiation and without drug peaks, pA), ``epsp`` (peak of the current as a passive membrane
+        filters it, pA), ``time_to_peak`` (ms, from release).
     """
 
     current_pA: np.ndarray
@@ -67,6 +71,8 @@ class RouteRow:
         Relative change of the fold effect by potentiation: -0.1 is a fold effect 10 % smaller.
     waveform_change : Observable
         Largest difference of the responses without drug, before and after, each normalised to its peak.
+    effect_time : Observable
+        When the drug adds most current, ms from release, after potentiation.
     """
 
     route: Route
@@ -76,6 +82,7 @@ class RouteRow:
     fold: dict[str, Observable]
     change: dict[str, Observable]
     waveform_change: Observable
+    effect_time: Observable
 
     def verdict(self, measure: str) -> Verdict:
         """Say whether potentiation left the drug's effect on a measure unaffected, reduced it or raised it.
@@ -102,6 +109,8 @@ class ExpressionStudy:
         Before potentiation.
     fold : dict of Observable
         Drug over control before potentiation.
+    effect_time : Observable
+        When the drug adds most current before potentiation, ms from release.
     rows : tuple of RouteRow
     assumed : tuple of str
     """
@@ -115,6 +124,7 @@ class ExpressionStudy:
     control: Response
     drugged: Response
     fold: dict[str, Observable]
+    effect_time: Observable
     rows: tuple[RouteRow, ...]
     assumed: tuple[str, ...]
 
@@ -205,18 +215,23 @@ def study_expression(
             continue
         other = changed.get(route, resident)
         made = express(route, strength, receptors, _enlargement(resident[0], other[0], strength))
-        after = tuple(response(made.conductance(r, c)) for r, c in zip(resident, other, strict=True))
+        after = (
+            response(made.conductance(resident[0], other[0])),
+            response(made.conductance(resident[1], other[1])),
+        )
         fold_after = _fold(*after)
         change = {name: _ratio(f"{name}/fold change", fold_after[name].value, fold[name].value, 1.0) for name in fold}
         shape = [r.current_pA / r.measures["amplitude"].value for r in (before[0], after[0])]
         distance = Observable("waveform change", float(np.max(np.abs(shape[1] - shape[0]))))
-        rows.append(RouteRow(route, made, after[0], after[1], fold_after, change, distance))
+        rows.append(RouteRow(route, made, after[0], after[1], fold_after, change, distance, _effect_time(t, *after)))
     return ExpressionStudy(
-        scheme.name, action.compound, dose_uM, strength, neck_GOhm, t, *before, fold, tuple(rows),
+        scheme.name, action.compound, dose_uM, strength, neck_GOhm, t, *before, fold,
+        _effect_time(t, *before), tuple(rows),
         (
             f"gating: opening and closing both x{speed:g}; no rate table was read",
             f"{receptors:g} receptors of {unitary_pS:g} pS where the scheme gives relative conductances",
             f"glutamate {glutamate_uM:g} uM for {pulse_ms:g} ms",
+            f"EPSP: a membrane of {MEMBRANE_MS:g} ms",
             f"unaffected: a fold effect that changes by less than {100 * UNAFFECTED:g} %",
         ),
     )  # fmt: skip
@@ -247,6 +262,7 @@ def _measure(t: np.ndarray, current: np.ndarray, early_ms: float) -> Response:
         "amplitude": amplitude,
         "decay": area / amplitude if amplitude else math.nan,
         "charge": area,
+        "epsp": float(np.sign(amplitude) * np.max(np.abs(_membrane(current, float(t[1] - t[0]))))),
         "early": float(current[(t > 0.0) & (t <= early_ms)].mean()),
         "time_to_peak": float(t[at]),
     }
@@ -259,6 +275,19 @@ def _measure(t: np.ndarray, current: np.ndarray, early_ms: float) -> Response:
             for name, v in values.items()
         },
     )
+
+
+def _membrane(current: np.ndarray, dt_ms: float) -> np.ndarray:
+    """Return the current as a passive membrane filters it."""
+    from scipy.signal import lfilter
+
+    kept = math.exp(-dt_ms / MEMBRANE_MS)
+    return np.asarray(lfilter([1.0 - kept], [1.0, -kept], current))
+
+
+def _effect_time(t: np.ndarray, control: Response, drugged: Response) -> Observable:
+    added = np.abs(drugged.current_pA - control.current_pA)
+    return Observable("effect time", float(t[np.argmax(added)]), "ms")
 
 
 def _fold(control: Response, drugged: Response) -> dict[str, Observable]:
