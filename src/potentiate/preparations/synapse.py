@@ -11,15 +11,15 @@ import numpy as np
 from ..errors import UnknownNameError, UsageError
 from ..exposure.bath import NO_DRUG, Bath
 from ..library.modulator import find_action
-from ..library.preparation import Loaded, SynapseDocument, find_preparation
+from ..library.preparation import find_preparation
 from ..library.receptor_documents import permeation
 from ..library.scheme import find_scheme
-from ..mechanisms.calcium import CalciumChannel, CalciumDynamics, FixedShare, Share
+from ..mechanisms.calcium import FixedShare
 from ..mechanisms.cleft import CLEFTS, Cleft, DiffusionCleft
 from ..mechanisms.magnesium_block import BLOCKS, MagnesiumBlock
-from ..mechanisms.release import PLASTICITIES, ReleaseLaw, ShortTermPlasticity, calcium_factor, draw_vesicles
+from ..mechanisms.release import PLASTICITIES, ReleaseLaw, calcium_factor, draw_vesicles
 from ..mechanisms.spine import Spine
-from ..mechanisms.vesicles import PostTetanic, QuantalVariation, VesiclePool
+from ..mechanisms.vesicles import QuantalVariation
 from ..protocols.stimulation import Stimulation
 from ..recordings.channel import Channel
 from ..recordings.recording import Recording
@@ -29,6 +29,9 @@ from .synaptic_receptors import SiteReceptors, conductance_nS
 
 #: Kinetic block: magnesium is a ligand of the NMDA scheme, which takes the place of the preparation's own.
 KINETIC_BLOCKS = {"Kampa": "NMDA_Kampa2004"}
+
+#: Open-channel conductance taken for NMDA schemes with relative conductances (75.5 pS, Rodrigues 2023 at 2.5 mM Ca).
+UNITARY_NMDA_PS = 75.5
 
 #: Channels of the recording: key of the run -> (name, unit). The clamp current comes first.
 CHANNELS = {
@@ -115,7 +118,9 @@ class Synapse:
     @classmethod
     def from_document(cls, name: str = "ca1-spine") -> Synapse:
         """Return a preparation of the library, or of a document file."""
-        return _built(find_preparation(name))
+        from .synapse_document import built
+
+        return built(find_preparation(name))
 
     def __post_init__(self) -> None:
         if self.sites < 1:
@@ -154,7 +159,9 @@ class Synapse:
         total = sum(r.number for r in nmda)
         one = dataclasses.replace(nmda[0], name=scheme.name, scheme=scheme, number=total, unitary_pS=UNITARY_NMDA_PS)
         others = tuple(r for r in self.receptors if r.family != "NMDA")
-        note = f"kinetic block: all NMDA receptors follow {scheme.name}, {UNITARY_NMDA_PS:g} pS, at the holding potential"
+        note = (
+            f"kinetic block: all NMDA receptors follow {scheme.name}, {UNITARY_NMDA_PS:g} pS, at the holding potential"
+        )
         return dataclasses.replace(self, receptors=(*others, one), block=None, assumed=(*self.assumed, note))
 
     def with_cleft(self, name: str) -> Synapse:
@@ -168,9 +175,7 @@ class Synapse:
         if name not in PLASTICITIES:
             raise UnknownNameError("law of release", name, PLASTICITIES)
         law = PLASTICITIES[name]
-        return dataclasses.replace(
-            self, law=dataclasses.replace(law, tetanic=self.law.tetanic), probability=law.p0
-        )
+        return dataclasses.replace(self, law=dataclasses.replace(law, tetanic=self.law.tetanic), probability=law.p0)
 
     def with_scheme(self, name: str) -> Synapse:
         """Return the synapse with another AMPA-receptor scheme, at the same peak conductance of one release."""
@@ -179,7 +184,7 @@ class Synapse:
         return match_quantum(self, find_scheme(name))
 
     def without_glua2(self) -> Synapse:
-        """Return the synapse with AMPA receptors that lack GluA2, by their calcium share (rectification is left out)."""
+        """Return the synapse with the calcium share of AMPA receptors that lack GluA2 (without their rectification)."""
         if self.calcium is None:
             raise UsageError(f"{self.name} has no calcium handling")
         share = FixedShare(permeation().calcium.lacking)
@@ -314,7 +319,7 @@ class Synapse:
             "released": vesicles[:, :, 0].sum(axis=1) if vesicles.shape[2] else np.zeros(trials),
             **{f"{drug}_uM": np.full(trials, uM) for drug, uM in exposure.drugs_uM.items()},
         }
-        lost = int(sum(np.isnan(v).any(axis=1) for v in [found["synaptic"]])[0:].sum())
+        lost = int(np.isnan(found["synaptic"]).any(axis=1).sum())
         return Recording(
             np.arange(found["synaptic"].shape[1]) * dt_ms,
             np.stack([found[k] for k in kept]),
@@ -331,124 +336,3 @@ class Synapse:
                 **({"notes": [f"{lost} trials lost: no balance of currents was found"]} if lost else {}),
             },
         )
-
-
-#: Open-channel conductance taken for NMDA schemes with relative conductances (75.5 pS, Rodrigues 2023 at 2.5 mM Ca).
-UNITARY_NMDA_PS = 75.5
-
-
-def _built(loaded: Loaded) -> Synapse:
-    """Return the synapse of a document."""
-    doc, number = loaded.document, loaded.number
-    receptors = tuple(
-        SiteReceptors(
-            r.name, r.family, find_scheme(r.scheme), number(r.number, "number"),
-            1000.0 * number(r.unitary, "conductance") if r.unitary else UNITARY_NMDA_PS,
-            number(r.reversal, "voltage"),
-        )
-        for r in doc.receptors
-    )  # fmt: skip
-    law, p0, extra = _law(loaded)
-    if doc.cleft.waveform not in CLEFTS:
-        raise loaded.source.error(f"Unknown waveform {doc.cleft.waveform!r}", ("cleft", "waveform"))
-    if doc.magnesium_block not in {**BLOCKS, **KINETIC_BLOCKS}:
-        raise loaded.source.error(f"Unknown magnesium block {doc.magnesium_block!r}", ("magnesium_block",))
-    residual = doc.cleft.residual
-    spine, cell = _spine(loaded), _cell(loaded)
-    degrees = number(doc.temperature, "temperature")
-    synapse = Synapse(
-        doc.id,
-        receptors,
-        int(number(doc.sites, "number")),
-        law,
-        p0,
-        QuantalVariation(number(doc.release.content_cv, "number")),
-        CLEFTS[doc.cleft.waveform],
-        None if residual is None else Residual(
-            number(residual.peak, "concentration"), number(residual.decay, "time")
-        ),
-        BLOCKS.get(doc.magnesium_block),
-        number(doc.magnesium_external, "concentration") / 1000.0,
-        number(doc.calcium_external, "concentration") / 1000.0,
-        number(doc.release.calcium, "concentration") / 1000.0,
-        degrees,
-        number(doc.holding, "voltage"),
-        0.0,
-        spine,
-        cell,
-        _calcium(loaded, spine, degrees),
-        {
-            d.compound: PresynapticDrug(number(d.half, "concentration"), number(d.limit, "number"))
-            for d in doc.release.drugs
-        },
-        (*doc.assumed(), *extra),
-    )  # fmt: skip
-    return synapse if doc.magnesium_block in BLOCKS else synapse.with_block(doc.magnesium_block)
-
-
-def _law(loaded: Loaded) -> tuple[ReleaseLaw, float, list[str]]:
-    doc, number = loaded.document.release, loaded.number
-    p0, assumed = number(doc.probability, "number"), []
-    if doc.pool is not None:
-        recovery = number(doc.pool.recovery, "time")
-        # an ample reserve makes the recovery of a site one exponential
-        pool = VesiclePool(int(number(doc.pool.docked, "number")), 1000, 1e12, 1000.0 * recovery, 1e12)
-        law: ReleaseLaw = ShortTermPlasticity(doc.law, p0, pool=pool)
-    elif doc.law in PLASTICITIES:
-        law = PLASTICITIES[doc.law]
-    else:
-        raise loaded.source.error(f"Unknown law of release {doc.law!r}", ("release", "law"))
-    if doc.post_tetanic:
-        law = dataclasses.replace(law, tetanic=PostTetanic())
-        assumed.append("post-tetanic potentiation of release, fading over a minute: none of its numbers has a source")
-    return law, p0, assumed
-
-
-def _spine(loaded: Loaded) -> Spine | None:
-    doc, number = loaded.document.spine, loaded.number
-    if doc is None:
-        return None
-    lengths = (doc.head_length, doc.head_diameter, doc.neck_length, doc.neck_diameter)
-    return Spine.cylinder(
-        *(number(n, "length") for n in lengths),
-        number(doc.axial_resistivity, "axial resistivity"),
-        number(doc.specific_capacitance, "specific capacitance"),
-    )
-
-
-def _cell(loaded: Loaded) -> Cell | None:
-    doc, number = loaded.document.cell, loaded.number
-    if doc is None:
-        return None
-    return Cell(
-        number(doc.rest, "voltage"),
-        number(doc.dendrite_capacitance, "capacitance"),
-        number(doc.dendrite_leak, "conductance"),
-        number(doc.soma_capacitance, "capacitance"),
-        number(doc.soma_leak, "conductance"),
-        number(doc.coupling, "conductance"),
-    )
-
-
-def _calcium(loaded: Loaded, spine: Spine | None, degrees: float) -> HeadCalcium | None:
-    doc, number = loaded.document.calcium, loaded.number
-    if doc is None or spine is None:
-        return None
-    external = number(loaded.document.calcium_external, "concentration") / 1000.0
-    return HeadCalcium(
-        CalciumDynamics.from_kappa(
-            spine.head_um3, number(doc.kappa, "number"), number(doc.decay, "time"), number(doc.rest, "concentration")
-        ),
-        _share(loaded, loaded.document),
-        FixedShare(permeation().calcium.edited),
-        CalciumChannel(number(doc.channel_density, "specific conductance") * spine.head_um2),
-        external,
-        degrees,
-    )
-
-
-def _share(loaded: Loaded, doc: SynapseDocument) -> Share:
-    shares = {loaded.number(r.calcium_share, "number") for r in doc.receptors if r.calcium_share is not None}
-    if len(shares) > 1:
-        raise loaded.source.error("NMDA receptors of a site with different calcium shares", ("receptors",))
-    return FixedShare(shares.pop() if shares else 0.0)

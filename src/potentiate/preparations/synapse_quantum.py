@@ -26,7 +26,7 @@ def quantal_conductance(
     dt_ms: float = 0.02,
     variant: str | None = None,
 ) -> np.ndarray:
-    """Return the conductance of one site after one vesicle of mean content, shape (samples,), before magnesium block."""
+    """Return the conductance of one site after one mean vesicle, before magnesium block, shape (samples,)."""
     glutamate = Glutamate(synapse.cleft, np.zeros(1), np.ones((1, 1, 1)), None)
     samples = round(duration_ms / dt_ms) + 1
     total = np.zeros(samples)

@@ -7,6 +7,7 @@ and voltage follows: the head follows its dendrite within microseconds and is ta
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +17,14 @@ from ..mechanisms.calcium import CalciumChannel, CalciumDynamics, Share, nernst_
 #: Balance of the head: tolerance and most iterations.
 _TOLERANCE_MV, _MOST = 1e-6, 200
 
+#: What is returned for every run, and for one with calcium.
+MEMBRANE = ("synaptic", "ampa", "nmda", "head", "dendrite", "soma")
+CALCIUM = ("calcium", "calcium nmda", "calcium ampa", "calcium channels")
+
 Unblocked = Callable[[np.ndarray], np.ndarray]
+#: Conductance and its drive; two voltages.
+Load = tuple[np.ndarray, np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,112 +112,144 @@ def follow(
         ``calcium channels`` (pA), means over sites. NaN in a trial from where no balance was found.
     """
     trials, sites, samples = ampa_nS.shape
-    start = holding_mV if holding_mV is not None else (cell.rest_mV if cell else np.nan)
-    dendrite = np.full((trials, 1), start)
-    soma = np.full((trials, 1), start)
+    if holding_mV is None and cell is None:
+        raise ValueError("current clamp needs a cell")
+    start = holding_mV if holding_mV is not None else cell.rest_mV  # type: ignore[union-attr]
+    cable = (np.full((trials, 1), start), np.full((trials, 1), start))
     head = np.full((trials, sites), start)
-    names = ["synaptic", "ampa", "nmda", "head", "dendrite", "soma"]
-    ca = site.calcium
-    free, gates, reversal = np.empty(0), (np.empty(0), np.empty(0)), 0.0
-    flux_before = np.zeros((trials, sites))
-    fade = 0.0
-    if ca is not None:
-        names += ["calcium", "calcium nmda", "calcium ampa", "calcium channels"]
-        free = np.full((trials, sites), ca.dynamics.rest_uM)
-        m, h = ca.channel.steady(start)
-        gates = np.full((trials, sites), m), np.full((trials, sites), h)
-        reversal = float(nernst_mV(ca.external_mM, ca.dynamics.rest_uM, ca.temperature_C))
-        fade = float(np.exp(-dt_ms / ca.dynamics.decay_ms))
-    found = {name: np.full((trials, samples), np.nan) for name in names}
-    previous: tuple[np.ndarray, np.ndarray] | None = None
+    calcium = None if site.calcium is None else _Calcium(site.calcium, site.nmda_mV, site.ampa_mV, head, dt_ms)
+    load_nS = 1.0 / series_GOhm if series_GOhm > 0 else np.inf
+    found = {name: np.full((trials, samples), np.nan) for name in (*MEMBRANE, *(CALCIUM if calcium else ()))}
+    before = None
     for k in range(samples):
         a, n = ampa_nS[:, :, k], nmda_nS[:, :, k]
-        v = ca.channel.conductance_nS * gates[0] ** 2 * gates[1] if ca is not None else np.zeros_like(a)
+        v, reversal = (calcium.conductance_nS, calcium.reversal_mV) if calcium else (np.zeros_like(a), 0.0)
+        heads = _Heads(site, a, n, v, reversal)
         if holding_mV is not None:
-            load = 1.0 / series_GOhm if series_GOhm > 0 else np.inf
-            dendrite, head = _balance(a, n, v, reversal, site, head, lambda g, i: _clamped(g, i, holding_mV, load))
-            soma = dendrite
-            seen = _seen(a, n, v, reversal, site, head)
+            dendrite, head = heads.clamped(head, holding_mV, load_nS)
+            cable, seen = (dendrite, dendrite), heads.seen(head)
         else:
             assert cell is not None
-            if previous is None:
-                previous = _seen(a, n, v, reversal, site, head)
-                if not np.allclose(previous[0], 0.0):  # conductance at rest: start where the cell is at rest with it
-                    dendrite, soma = _resting(cell, *previous)
-            for _ in range(2):  # a predictor and its correction
-                _, head_now = _balance(a, n, v, reversal, site, head, lambda g, i, d=dendrite: d)
-                seen = _seen(a, n, v, reversal, site, head_now)
-                new = _step(cell, dendrite, soma, previous, seen, dt_ms) if k else (dendrite, soma)
-                _, head_now = _balance(a, n, v, reversal, site, head_now, lambda g, i, d=new[0]: d)
-                seen = _seen(a, n, v, reversal, site, head_now)
-            dendrite, soma, head, previous = *new, head_now, seen
-        conductance, drive = seen
+            cable, head, seen = _free(cell, heads, cable, head, before, dt_ms)
+        before = seen
         open_nS = n * site.unblocked(head)
-        found["synaptic"][:, k] = (conductance * dendrite - drive)[:, 0]
+        found["synaptic"][:, k] = (seen[0] * cable[0] - seen[1])[:, 0]
         found["ampa"][:, k] = (a * (head - site.ampa_mV)).sum(axis=1)
         found["nmda"][:, k] = (open_nS * (head - site.nmda_mV)).sum(axis=1)
-        found["head"][:, k], found["dendrite"][:, k], found["soma"][:, k] = (
-            head.mean(axis=1), dendrite[:, 0], soma[:, 0],
-        )  # fmt: skip
-        if ca is not None:
-            currents = (
-                ca.nmda.current_pA(open_nS, head, ca.external_mM, site.nmda_mV),
-                ca.ampa.current_pA(a, head, ca.external_mM, site.ampa_mV),
-                v * (head - reversal),
-            )
-            flux = -(currents[0] + currents[1] + currents[2]) * ca.dynamics.per_pA_ms()
-            if k:
-                # exact for a current that is constant over the step, at the mean of its ends
-                gained = 0.5 * (flux + flux_before) * ca.dynamics.decay_ms * (1.0 - fade)
-                free = ca.dynamics.rest_uM + (free - ca.dynamics.rest_uM) * fade + gained
-            flux_before = flux
-            found["calcium"][:, k] = free.mean(axis=1)
-            for name, current in zip(names[-3:], currents, strict=True):
-                found[name][:, k] = current.mean(axis=1)
-            gates = ca.channel.advance(*gates, head, dt_ms)
+        found["head"][:, k] = head.mean(axis=1)
+        found["dendrite"][:, k], found["soma"][:, k] = cable[0][:, 0], cable[1][:, 0]
+        if calcium is not None:
+            for name, values in zip(CALCIUM, calcium.advance(open_nS, a, head, first=k == 0), strict=True):
+                found[name][:, k] = values.mean(axis=1)
     return found
 
 
-def _seen(
-    a: np.ndarray, n: np.ndarray, v: np.ndarray, reversal: float, site: Site, head: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the conductance (nS) and its drive (conductance x reversal, pA) that the dendrite sees, (trials, 1)."""
-    u = n * site.unblocked(head)
-    g = a + u + v
-    drive = a * site.ampa_mV + u * site.nmda_mV + v * reversal
-    through = 1.0 if np.isinf(site.neck_nS) else site.neck_nS / (site.neck_nS + g)
-    return (g * through).sum(axis=1, keepdims=True), (drive * through).sum(axis=1, keepdims=True)
+class _Calcium:
+    """Free calcium and the channels of all heads, stepped along a run."""
+
+    def __init__(self, of: HeadCalcium, nmda_mV: float, ampa_mV: float, head: np.ndarray, dt_ms: float) -> None:
+        self._of, self._nmda_mV, self._ampa_mV, self._dt = of, nmda_mV, ampa_mV, dt_ms
+        self.reversal_mV = float(nernst_mV(of.external_mM, of.dynamics.rest_uM, of.temperature_C))
+        self._gates = of.channel.steady(head)
+        self._free = np.full_like(head, of.dynamics.rest_uM)
+        self._flux = np.zeros_like(head)
+        self._fade = math.exp(-dt_ms / of.dynamics.decay_ms)
+
+    @property
+    def conductance_nS(self) -> np.ndarray:
+        """Conductance of the calcium channels of each head."""
+        return self._of.channel.conductance_nS * self._gates[0] ** 2 * self._gates[1]
+
+    def advance(
+        self, nmda_nS: np.ndarray, ampa_nS: np.ndarray, head: np.ndarray, *, first: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return free calcium and the calcium currents by route at a sample, and step the channels to the next."""
+        of, dynamics = self._of, self._of.dynamics
+        nmda = of.nmda.current_pA(nmda_nS, head, of.external_mM, self._nmda_mV)
+        ampa = of.ampa.current_pA(ampa_nS, head, of.external_mM, self._ampa_mV)
+        channels = self.conductance_nS * (head - self.reversal_mV)
+        flux = -(nmda + ampa + channels) * dynamics.per_pA_ms()
+        if not first:
+            # exact for a current that is constant over the step, at the mean of its ends
+            gained = 0.5 * (flux + self._flux) * dynamics.decay_ms * (1.0 - self._fade)
+            self._free = dynamics.rest_uM + (self._free - dynamics.rest_uM) * self._fade + gained
+        self._flux = flux
+        self._gates = of.channel.advance(*self._gates, head, self._dt)
+        return self._free, nmda, ampa, channels
 
 
-def _balance(
-    a: np.ndarray, n: np.ndarray, v: np.ndarray, reversal: float, site: Site, head: np.ndarray,
-    dendrite_of: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return dendrite and head voltages at which the currents of the heads balance; NaN where none is found."""
-    for _ in range(_MOST):
-        dendrite = dendrite_of(*_seen(a, n, v, reversal, site, head))
-        u = n * site.unblocked(head)
-        if np.isinf(site.neck_nS):
-            new = np.broadcast_to(dendrite, head.shape)
-        else:
-            drive = a * site.ampa_mV + u * site.nmda_mV + v * reversal
-            new = (site.neck_nS * dendrite + drive) / (site.neck_nS + a + u + v)
-        moved = np.abs(new - head)
-        head = new
-        if not np.nanmax(moved, initial=0.0) > _TOLERANCE_MV:
-            return dendrite, head
-    lost = (moved > _TOLERANCE_MV).any(axis=1, keepdims=True)
-    return np.where(lost, np.nan, dendrite), np.where(lost, np.nan, head)
+@dataclasses.dataclass(frozen=True)
+class _Heads:
+    """Conductances (nS) of all heads at a sample: AMPA, NMDA before block, calcium channels."""
+
+    site: Site
+    ampa: np.ndarray
+    nmda: np.ndarray
+    channels: np.ndarray
+    channels_mV: float
+
+    def _load(self, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return conductance and its drive (conductance x reversal, pA) in each head, at a head voltage."""
+        site = self.site
+        u = self.nmda * site.unblocked(head)
+        drive = self.ampa * site.ampa_mV + u * site.nmda_mV + self.channels * self.channels_mV
+        return self.ampa + u + self.channels, drive
+
+    def seen(self, head: np.ndarray) -> Load:
+        """Return conductance and drive as the dendrite sees them through the necks, summed, (trials, 1)."""
+        g, drive = self._load(head)
+        neck = self.site.neck_nS
+        through = 1.0 if math.isinf(neck) else neck / (neck + g)
+        return (g * through).sum(axis=1, keepdims=True), (drive * through).sum(axis=1, keepdims=True)
+
+    def balanced(self, head: np.ndarray, dendrite_of: Callable[[np.ndarray], np.ndarray]) -> Pair:
+        """Return dendrite and head voltages at which the currents of the heads balance; NaN where none is found."""
+        moved = np.full_like(head, np.inf)
+        dendrite = head[:, :1]
+        for _ in range(_MOST):
+            dendrite = dendrite_of(head)
+            if math.isinf(self.site.neck_nS):
+                new = np.broadcast_to(dendrite, head.shape)
+            else:
+                g, drive = self._load(head)
+                new = (self.site.neck_nS * dendrite + drive) / (self.site.neck_nS + g)
+            moved, head = np.abs(new - head), new
+            if not (moved > _TOLERANCE_MV).any():
+                return dendrite, head
+        lost = (moved > _TOLERANCE_MV).any(axis=1, keepdims=True)
+        return np.where(lost, np.nan, dendrite), np.where(lost, np.nan, head)
+
+    def clamped(self, head: np.ndarray, holding_mV: float, load_nS: float) -> Pair:
+        """Return dendrite and heads behind an amplifier with a series conductance."""
+
+        def dendrite(head: np.ndarray) -> np.ndarray:
+            if math.isinf(load_nS):
+                return np.full((len(head), 1), holding_mV)
+            g, drive = self.seen(head)
+            return (load_nS * holding_mV + drive) / (load_nS + g)
+
+        return self.balanced(head, dendrite)
+
+    def under(self, dendrite: np.ndarray, head: np.ndarray) -> np.ndarray:
+        """Return the heads on a dendrite of known voltage."""
+        return self.balanced(head, lambda _: dendrite)[1]
 
 
-def _clamped(conductance: np.ndarray, drive: np.ndarray, holding_mV: float, load_nS: float) -> np.ndarray:
-    """Return the voltage behind a series conductance."""
-    if np.isinf(load_nS):
-        return np.full_like(conductance, holding_mV)
-    return (load_nS * holding_mV + drive) / (load_nS + conductance)
+def _free(
+    cell: Cell, heads: _Heads, cable: Pair, head: np.ndarray, before: Load | None, dt_ms: float
+) -> tuple[Pair, np.ndarray, Load]:
+    """Return dendrite and soma, heads, and what the dendrite sees, one sample later (or at rest, at the first)."""
+    head = heads.under(cable[0], head)
+    seen = heads.seen(head)
+    old = cable
+    for _ in range(2):  # a predictor and its correction
+        cable = _resting(cell, *seen) if before is None else _step(cell, *old, before, seen, dt_ms)
+        head = heads.under(cable[0], head)
+        seen = heads.seen(head)
+    return cable, head, seen
 
 
-def _resting(cell: Cell, conductance: np.ndarray, drive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _resting(cell: Cell, conductance: np.ndarray, drive: np.ndarray) -> Pair:
     """Return dendrite and soma at rest with a constant conductance on the dendrite."""
     soma_nS = cell.soma_nS + cell.coupling_nS
     back = cell.coupling_nS / soma_nS
@@ -220,9 +260,9 @@ def _resting(cell: Cell, conductance: np.ndarray, drive: np.ndarray) -> tuple[np
 
 
 def _step(
-    cell: Cell, dendrite: np.ndarray, soma: np.ndarray, before: tuple[np.ndarray, np.ndarray],
-    after: tuple[np.ndarray, np.ndarray], dt_ms: float,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    cell: Cell, dendrite: np.ndarray, soma: np.ndarray, before: Load,
+    after: Load, dt_ms: float,
+) -> Pair:  # fmt: skip
     """Return dendrite and soma after a step of the trapezoidal rule."""
     c, leak = cell.coupling_nS, cell.dendrite_nS * cell.rest_mV
     half_d, half_s = 0.5 * dt_ms / cell.dendrite_pF, 0.5 * dt_ms / cell.soma_pF
