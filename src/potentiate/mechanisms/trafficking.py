@@ -17,6 +17,8 @@ another (:func:`amplitudes`). They are assumed, and marked so.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -47,8 +49,8 @@ class Trafficking:
     structural : bool
         LTP enlarges the spine.
     exocytosis_blocked_from_min : float or None
-        Exocytosis stops at this time, with it the lasting enlargement (Yang 2008, Penn 2017); ``-inf``: no exocytosis
-        at rest either.
+        Exocytosis stops at this time; inductions from then on leave no lasting enlargement (Yang 2008, Penn 2017).
+        ``-inf``: no exocytosis at rest either.
     persistence : float
         Share, 0 to 1, of the LTP-induced enlargement that does not decay; the slots grow with the area of that share
         (slots in proportion to area hold between spines of the published model). 0 is the published, decaying early
@@ -187,9 +189,8 @@ def area_um2(volume_um3: ArrayLike) -> np.ndarray:
 def stimulus_response(since_s: ArrayLike, constants_s: tuple[float, float]) -> np.ndarray:
     """Return a response that starts at 0, peaks at exactly 1 and decays; 0 before the stimulus. Any shape."""
     b, c = constants_s
-    norm = (b / c) ** (c / (c - b)) - (b / c) ** (b / (c - b))
     t = np.maximum(np.asarray(since_s, dtype=float), 0.0)
-    return (np.exp(-t / b) - np.exp(-t / c)) / norm
+    return (np.exp(-t / b) - np.exp(-t / c)) / _norm(b, c)
 
 
 def lasting_enlargement(volume_um3: ArrayLike) -> np.ndarray:
@@ -301,8 +302,15 @@ class _Course:
         self.parameters, self.inductions = parameters, inductions
         self.slots = np.atleast_1d(np.asarray(parameters.slots, dtype=float))
         self.volume = np.atleast_1d(np.asarray(parameters.volume_um3, dtype=float))
-        self.lasting = lasting_enlargement(self.volume)
+        self.area = area_um2(self.volume)
         self.amplitudes = amplitudes(parameters, inductions)
+        self.blocked_s = _blocked_s(parameters)
+        self.lasting = lasting_enlargement(self.volume)
+        lasting = [self.lasting * (60.0 * i.time_min < self.blocked_s) for i in inductions]
+        self.ltp = [ltp for ltp, _ in self.amplitudes]
+        self.swelling = [
+            ltp * (parameters.swelling_gain + 1.75 * more) for ltp, more in zip(self.ltp, lasting, strict=True)
+        ]
         self.binding = parameters.binding_um2_per_s
         self.endocytosis = parameters.endocytosis_um2_per_s
         self.endosomes_out = parameters.endosomes_out_um3_per_s
@@ -312,34 +320,37 @@ class _Course:
         p = self.parameters
         mobile, bound, size = state
         since = [t_s - 60.0 * i.time_min for i in self.inductions]
-        up = [ltp for ltp, _ in self.amplitudes]
-        blocked = p.exocytosis_blocked_from_min is not None and t_s >= 60.0 * p.exocytosis_blocked_from_min
-        binds = self.binding * (1.0 + p.ltp_binding_gain * _sum(up, since, BINDING_S))
-        exocytosis = 0.0 if blocked else p.exocytosis_per_s * (1.0 + p.exocytosis_gain * _sum(up, since, EXOCYTOSIS_S))
-        volume, slots = self.volume, self.slots
+        binds = self.binding * (1.0 + p.ltp_binding_gain * _sum(self.ltp, since, BINDING_S))
+        exocytosis = 0.0
+        if t_s < self.blocked_s:
+            exocytosis = p.exocytosis_per_s * (1.0 + p.exocytosis_gain * _sum(self.ltp, since, EXOCYTOSIS_S))
+        volume, area, slots = self.volume, self.area, self.slots
         if p.structural:
-            lasting = 0.0 if blocked else self.lasting
             enlarged, kept = potentiation(p, self.inductions, self.amplitudes, t_s)
-            swelling = (p.swelling_gain + 1.75 * lasting) * _sum(up, since, SWELLING_S)
-            volume = self.volume * (1.0 + swelling + lasting * enlarged)
+            relative = 1.0 + _sum(self.swelling, since, SWELLING_S) + self.lasting * enlarged
+            volume, area = volume * relative, area * np.cbrt(relative) ** 2
             if p.persistence > 0.0:
-                slots = self.slots * (1.0 + lasting * kept) ** (2.0 / 3.0)
+                slots = slots * np.cbrt(1.0 + self.lasting * kept) ** 2
         depressed = 1.0 + p.ltd_amplitude * depression(self.inductions, self.amplitudes, t_s)
         endocytosis = self.endocytosis
         if p.ltd_route == "binding":
             binds = binds / depressed
         else:
             endocytosis = endocytosis * depressed
-        density = mobile / area_um2(volume)
+        density = mobile / area
         faster, slower = p.cooperativity(bound, slots)
         net = binds * faster * (slots - bound) * density - p.unbinding_per_s * slower * bound
-        return np.stack(
-            np.broadcast_arrays(
-                exocytosis * size + p.in_per_s - (endocytosis + p.out_um2_per_s) * density - net,
-                net,
-                p.endosomes_in_per_s - self.endosomes_out * size / volume,
-            )
-        )
+        out = np.empty_like(state)
+        out[0] = exocytosis * size + p.in_per_s - (endocytosis + p.out_um2_per_s) * density - net
+        out[1] = net
+        out[2] = p.endosomes_in_per_s - self.endosomes_out * size / volume
+        return out
+
+
+def _blocked_s(parameters: Trafficking) -> float:
+    """Return when exocytosis stops, s; infinite if it does not."""
+    blocked = parameters.exocytosis_blocked_from_min
+    return np.inf if blocked is None else 60.0 * blocked
 
 
 def amplitudes(parameters: Trafficking, inductions: Sequence[Induction]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -368,17 +379,20 @@ def potentiation(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the lasting enlargement relative to its full peak, and the part of it that does not decay.
 
+    An induction while exocytosis is blocked leaves none (Yang 2008).
+
     With `committed` an induction counts in full from the start, although the enlargement takes minutes to develop.
     Both shapes (synapses,).
     """
     b, c = ENLARGEMENT_S
-    peak_s = b * c / (b - c) * np.log(b / c)
+    peak_s = b * c / (b - c) * math.log(b / c)
+    blocked_s = _blocked_s(parameters)
     total, kept = np.zeros(1), np.zeros(1)
     for i, (induction, (ltp, _)) in enumerate(zip(inductions, amplitude, strict=True)):
         since = t_s - 60.0 * induction.time_min
-        if since < 0.0:
+        if since < 0.0 or 60.0 * induction.time_min >= blocked_s:
             continue
-        response = 1.0 if committed and since < peak_s else float(stimulus_response(since, ENLARGEMENT_S))
+        response = 1.0 if committed and since < peak_s else _response(since, ENLARGEMENT_S)
         held = response if since < peak_s else 1.0
         left = ltp * _left(inductions, i, -1.0, t_s)
         total = total + left * (parameters.persistence * held + (1.0 - parameters.persistence) * response)
@@ -398,7 +412,7 @@ def depression(
     for i, (induction, (_, ltd)) in enumerate(zip(inductions, amplitude, strict=True)):
         since = t_s - 60.0 * induction.time_min
         if since >= 0.0:
-            share = 1.0 if committed else -np.expm1(-since / REVERSAL_S)
+            share = 1.0 if committed else -math.expm1(-since / REVERSAL_S)
             total = total + ltd * share * _left(inductions, i, 1.0, t_s)
     return total
 
@@ -410,7 +424,7 @@ def _left(inductions: Sequence[Induction], first: int, sign: float, t_s: float) 
         since = t_s - 60.0 * later.time_min
         if since > 0.0:
             against = np.maximum(sign * np.atleast_1d(np.asarray(later.drive, dtype=float)), 0.0)
-            left = left * (1.0 + against * np.expm1(-since / REVERSAL_S))
+            left = left * (1.0 + against * math.expm1(-since / REVERSAL_S))
     return left
 
 
@@ -418,6 +432,18 @@ def _sum(amplitude: list[np.ndarray], since_s: list[float], constants_s: tuple[f
     """Return the summed stimulus responses of all inductions, shape (synapses,)."""
     total: np.ndarray | float = 0.0
     for a, t in zip(amplitude, since_s, strict=True):
-        if t > 0.0:
-            total = total + a * stimulus_response(t, constants_s)
+        # beyond 40 time constants a response is below the precision of the rates
+        if 0.0 < t < 40.0 * max(constants_s):
+            total = total + a * _response(t, constants_s)
     return total
+
+
+def _response(since_s: float, constants_s: tuple[float, float]) -> float:
+    """Return :func:`stimulus_response` at one time, quickly."""
+    b, c = constants_s
+    return (math.exp(-since_s / b) - math.exp(-since_s / c)) / _norm(b, c)
+
+
+@functools.cache
+def _norm(b: float, c: float) -> float:
+    return (b / c) ** (c / (c - b)) - (b / c) ** (b / (c - b))

@@ -11,16 +11,18 @@ from ..errors import NumericalError
 
 # Dormand & Prince 1980, J Comput Appl Math 6:19.
 _NODES = (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
-_STAGES = (
-    (),
-    (1 / 5,),
-    (3 / 40, 9 / 40),
-    (44 / 45, -56 / 15, 32 / 9),
-    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
-    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
-    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+_STAGES = np.array(
+    [
+        [0.0] * 6,
+        [1 / 5, 0, 0, 0, 0, 0],
+        [3 / 40, 9 / 40, 0, 0, 0, 0],
+        [44 / 45, -56 / 15, 32 / 9, 0, 0, 0],
+        [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729, 0, 0],
+        [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656, 0],
+        [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
+    ]
 )
-_ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
+_ERROR = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 
 
 def integrate(
@@ -73,24 +75,23 @@ def integrate(
     # a millionth of the span: the error control enlarges it within a few steps
     h = 1e-6 * (times[-1] - times[0]) if len(stops) > 1 else 0.0
     taken, first = 0, True
-    k: list[np.ndarray] = []
+    k = np.empty((7, y.size))
     for begin, end in itertools.pairwise(stops):
         t = begin
         if first or begin in breaks:
-            k, first = [rhs(np.nextafter(t, end), y)], False
+            k[0] = rhs(np.nextafter(t, end), y).ravel()
+            first = False
             h = min(h, 1e-3 * (end - begin)) if begin in breaks else h
         while t < end:
             last = t + h * (1.0 + 1e-10) >= end
             step = end - t if last else h
-            # the last stage of a step is the first of the next
-            stages, trial = [k[-1]], y
+            trial = y
             for i in range(1, 7):
-                mix = sum(a * s for a, s in zip(_STAGES[i], stages, strict=True) if a)
                 # the right-hand side may jump at `end`: stay on this side of it
                 at = t + _NODES[i] * step if not last or _NODES[i] < 1.0 else np.nextafter(end, t)
-                trial = y + step * mix
-                stages.append(rhs(at, trial))
-            error = step * sum(e * s for e, s in zip(_ERROR, stages, strict=True) if e)
+                trial = y + (step * _STAGES[i, :i] @ k[:i]).reshape(y.shape)
+                k[i] = rhs(at, trial).ravel()
+            error = (step * _ERROR @ k).reshape(y.shape)
             scale = atol + rtol * np.maximum(np.abs(y), np.abs(trial))
             ratio = float(np.max(np.abs(error) / scale, initial=0.0))
             taken += 1
@@ -102,7 +103,9 @@ def integrate(
                     raise NumericalError("The integration step became too small", where=f"at t = {t:g}")
                 continue
             t = end if last else t + step
-            y, k = trial, stages
+            y = trial
+            # the last stage of a step is the first of the next
+            k[0] = k[6]
             grown = step * min(5.0, 0.9 * max(ratio, 1e-10) ** -0.2)
             # a step cut short by a stop says little about the next one
             h = max(h, grown) if last else grown
