@@ -42,7 +42,7 @@ class Lamina:
         Depth from the middle of the pyramidal layer, positive towards the hippocampal fissure. Assumed: radiatum 300,
         oriens 150, pyramidale 50 and lacunosum-moleculare 150 um thick.
     conductivity_S_per_m : float
-        0.3, the default of LFPykit (``lfpykit/models.py``) and of much of the field.
+        0.3, the default of LFPykit (lfpykit) and of much of the field.
     radius_um : float
         Of the activated population; assumed, half of a 400 um slice.
     cells_per_mm2 : float
@@ -164,7 +164,7 @@ class FibreBundle:
     distance_um : float
         From the stimulating to the recording electrode; assumed.
     velocity_m_per_s : float
-        0.3 from CA3 to CA1 along the Schaffer collaterals, of spontaneous discharges (Voskuyl & Albus, abstract).
+        0.3 from CA3 to CA1 along the Schaffer collaterals, of discharges that spread by synapses (voskuyl-albus).
     width_ms : float
         Half the time between the two peaks of the volley; assumed.
     uV_per_fibre : float

@@ -1,6 +1,6 @@
 """Synapses that compete for AMPA receptors of one dendritic pool.
 
-Triesch, Vo & Hafner 2018 (eLife 7:e37836; public repository triesch/synaptic-competition): w_i receptors in the s_i
+Triesch, Vo & Hafner 2018 (triesch2018; public repository triesch/synaptic-competition): w_i receptors in the s_i
 slots of synapse i, p receptors in the pool::
 
     dw_i/dt = alpha_i p (s_i - w_i) - beta w_i
