@@ -227,7 +227,7 @@ def bounded(build: Build, prior: tuple[float, float]) -> tuple[float, float]:
     Order: half of the effect on deactivation comes at a lower concentration than half of that on desensitization.
     Null: recovery at 5 mM within a factor 1.25. The kainate null does not depend on this weight.
     """
-    from potentiate.evidence.experiment import observe_arm
+    from potentiate.evidence.patch_experiment import observe_arm
     from potentiate.library.finding import ArmDoc
     from potentiate.library.modulator import Action, ModulatorDocument
 

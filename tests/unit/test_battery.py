@@ -7,7 +7,8 @@ import pytest
 
 from potentiate.errors import NoPharmacologyError, UsageError
 from potentiate.evidence.battery import run_battery
-from potentiate.evidence.experiment import observe_arm, samples, score_finding
+from potentiate.evidence.experiment import samples, score_finding
+from potentiate.evidence.patch_experiment import observe_arm
 from potentiate.library.compound import find_compound
 from potentiate.library.ensemble import ensemble
 from potentiate.library.finding import ArmDoc, NoExperiment, find_finding, finding_ids

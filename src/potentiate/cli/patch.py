@@ -111,7 +111,7 @@ def patch(
     if schemes:
         rows = [[i, scheme_document(i)[0].family, scheme_title(i)] for i in scheme_ids()]
         return finish(Result("patch", "schemes", {}, ["scheme", "family", "title"], rows), as_json=json, files=False)
-    from ..evidence.experiment import with_agonist
+    from ..evidence.patch_experiment import with_agonist
     from ..preparations.patch import UNITARY_PS, Patch
     from ..preparations.patch_series import ASSUMED, run_series
     from ..preparations.patch_study import MEASURES, study_patch

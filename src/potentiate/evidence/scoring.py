@@ -20,7 +20,8 @@ structure, constant
 
 z scores compare the model, which is one receptor, with the spread of cells (z_cell). A SEM with n becomes a
 SD; without n only the mean can be compared (z_mean). Where the page does not say SD or SEM both readings are
-taken: it passes only if both do, and is near if one does. Percent changes become folds before a logarithm is
+taken: it passes only if both do, and is near if one does. A score in SEM compares means, that of the model's slices
+with the published one. Percent changes become folds before a logarithm is
 taken.
 """
 
@@ -277,6 +278,8 @@ def _value(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: o
     assert goal is not None
     if experiment.tolerance.kind == "z":
         return _z(finding, goal, values, allowed)
+    if experiment.tolerance.kind == "sem":
+        return _means(finding, experiment, goal, values)
     if experiment.tolerance.kind == "factor":
         limit = math.log(allowed)
 
@@ -316,6 +319,16 @@ def _z(finding: Finding, goal: float, values: np.ndarray, limit: float) -> _Rule
     best = off / wide / limit if len(readings) > 1 else None
     each = [abs(x - goal) / narrow / limit for x in values]
     return _Rule(off / narrow / limit, text, each, best_reading=best)
+
+
+def _means(finding: Finding, experiment: ExperimentDoc, goal: float, values: np.ndarray) -> _Rule:
+    printed = finding.uncertainty.value if finding.uncertainty.type == "SEM" else None
+    sem, whose = (printed, "printed") if printed else (experiment.tolerance.sem, "assumed")
+    assert sem is not None
+    allowed = _allowed(experiment)
+    off = abs(float(np.median(values)) - goal) / sem
+    text = f"means differ by {off:.3g} SEM ({whose}, {sem:g}), allowed {allowed:g}"
+    return _Rule(off / allowed, text, [abs(x - goal) / sem / allowed for x in values])
 
 
 def _range(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: object) -> _Rule:

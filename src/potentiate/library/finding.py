@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from ..errors import UnknownNameError
 from .document import LIBRARY, Document, load
+from .slice_arm import SliceArmDoc
+from .synapse_arm import SynapseArmDoc
 
 FINDINGS = LIBRARY / "findings"
 
@@ -77,18 +79,25 @@ class UncertaintyDoc(Document):
 
 
 class ToleranceDoc(Document):
-    """How near is near enough: a factor either way, an absolute difference, or a margin around no effect."""
+    """How near is near enough: a factor either way, an absolute difference, or a margin around no effect.
 
-    kind: Literal["factor", "absolute", "z", "sign", "order"]
+    ``sem`` compares means: that of the model's slices with the published one, in published standard errors; `sem`
+    is used where the page prints none.
+    """
+
+    kind: Literal["factor", "absolute", "z", "sem", "sign", "order"]
     value: float | None = None
+    sem: float | None = None
     reason: str = "proposed by the curator"
 
     @model_validator(mode="after")
     def _complete(self) -> ToleranceDoc:
-        if self.kind in ("factor", "absolute", "z") and (self.value is None or self.value <= 0):
+        if self.kind in ("factor", "absolute", "z", "sem") and (self.value is None or self.value <= 0):
             raise ValueError(f"a tolerance of kind {self.kind!r} needs a positive value")
         if self.kind == "factor" and self.value is not None and self.value <= 1:
             raise ValueError("a tolerance factor is larger than 1")
+        if self.sem is not None and (self.kind != "sem" or self.sem <= 0):
+            raise ValueError("a standard error is positive and belongs to the tolerance kind sem")
         return self
 
 
@@ -158,31 +167,38 @@ class ArmDoc(Document):
             raise ValueError("a drug needs a concentration, and a concentration a drug")
         return self
 
+    def without_drug(self) -> ArmDoc:
+        """Return the control of this arm."""
+        return self.model_copy(update={"drug": None, "concentration": None, "receptor_variant": None})
 
-class ExperimentDoc(Document):
-    """The in-silico experiment.
+
+Arm = TypeVar("Arm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc)
+
+
+class ExperimentDoc(Document, Generic[Arm]):
+    """The in-silico experiment: what all preparations share.
 
     `compare` says what one sample is: the measure itself (``value``, in the unit of the effect), drug over
     control (``ratio``), control over drug (``inverse_ratio``: a rate from a time constant, a leftward shift
     from an EC50), or ``100 (drug / control - 1)`` (``difference_percent``). Control is the same arm without
     drug, or `reference`. For findings of kind order, a sample is the so compared `larger_arm` divided by the
-    so compared `arm`.
+    so compared `arm`; for a null that compares two effects, the so compared `other_arm` divided by that of `arm`.
     """
 
-    preparation: Literal["patch", "membrane"]
     base_scheme: str
     #: the finding is about the receptor of `base_scheme` only; otherwise the ensemble of schemes is asked
     specific: bool = False
-    arm: ArmDoc
+    arm: Arm
     compare: Literal["ratio", "inverse_ratio", "value", "difference_percent"] = "ratio"
-    reference: ArmDoc | None = None
-    larger_arm: ArmDoc | None = None
+    reference: Arm | None = None
+    larger_arm: Arm | None = None
+    other_arm: Arm | None = None
     tolerance: ToleranceDoc
     assumed: list[str] = []
 
     @model_validator(mode="after")
-    def _comparable(self) -> ExperimentDoc:
-        arms = [self.arm] if self.larger_arm is None else [self.arm, self.larger_arm]
+    def _comparable(self) -> ExperimentDoc[Arm]:
+        arms = [arm for arm in (self.arm, self.larger_arm, self.other_arm) if arm is not None]
         if self.compare == "value":
             if self.reference is not None:
                 raise ValueError("compare: value uses no reference arm")
@@ -190,7 +206,37 @@ class ExperimentDoc(Document):
             raise ValueError(f"compare: {self.compare} needs a drug or a reference arm")
         if (self.larger_arm is not None) != (self.tolerance.kind == "order"):
             raise ValueError("an order needs a larger arm, and a larger arm the tolerance kind order")
+        if self.other_arm is not None and self.tolerance.kind != "factor":
+            raise ValueError("two effects are compared by a factor")
         return self
+
+    @property
+    def arms(self) -> list[Arm]:
+        """Return every arm that is given, the arm itself first."""
+        return [a for a in (self.arm, self.reference, self.larger_arm, self.other_arm) if a is not None]
+
+
+class PatchExperiment(ExperimentDoc[ArmDoc]):
+    """Receptors in a patch or in a membrane suspension."""
+
+    preparation: Literal["patch", "membrane"]
+
+
+class SynapseExperiment(ExperimentDoc[SynapseArmDoc]):
+    """A single synapse or a calyx; `base_scheme` is that of its AMPA receptors."""
+
+    preparation: Literal["synapse"]
+
+
+class SliceExperiment(ExperimentDoc[SliceArmDoc]):
+    """A slice; `base_scheme` is that of the AMPA receptors of its pyramidal cells."""
+
+    preparation: Literal["slice"]
+
+
+AnyExperiment = Annotated[
+    PatchExperiment | SynapseExperiment | SliceExperiment, Field(discriminator="preparation")
+]
 
 
 class NoExperiment(Document):
@@ -199,9 +245,19 @@ class NoExperiment(Document):
     none: str
 
 
+class ConditionsDoc(Document):
+    """Species, age, solution, temperature and stimulation, each as the page gives it or "not on the page"."""
+
+    species: str
+    age: str
+    solution: str
+    temperature: str
+    train: str
+
+
 #: Kinds of tolerance that a kind of finding can be scored with.
 TOLERANCES = {
-    "value": ("factor", "absolute", "z"),
+    "value": ("factor", "absolute", "z", "sem"),
     "range": ("factor", "absolute"),
     "direction": ("sign",),
     "null": ("factor", "absolute"),
@@ -238,7 +294,9 @@ class Finding(Document):
     same_data_as: list[str] = []
     same_lab_as: str | None = None
     caveat: str | None = None
-    experiment: Annotated[ExperimentDoc | NoExperiment, Field(union_mode="left_to_right")]
+    #: levels synapse and slice: what the page says of the preparation, "not on the page" where it does not
+    conditions: ConditionsDoc | None = None
+    experiment: Annotated[AnyExperiment | NoExperiment, Field(union_mode="left_to_right")]
 
     @model_validator(mode="after")
     def _scorable(self) -> Finding:
@@ -254,6 +312,10 @@ class Finding(Document):
             self.uncertainty.value is None or self.uncertainty.type not in ("SD", "SEM", "CI95", "ambiguous")
         ):
             raise ValueError("a z score needs an uncertainty with its value")
+        if tolerance == "sem" and self.experiment.tolerance.sem is None and self.uncertainty.type != "SEM":
+            raise ValueError("means are compared by a standard error: the page's, or an assumed one (sem)")
+        if self.experiment.other_arm is not None and kind != "null":
+            raise ValueError("two effects that are said to be equal are a finding of kind 'null'")
         return self
 
 
