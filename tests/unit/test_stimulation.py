@@ -220,6 +220,17 @@ def test_test_pulses_alternate_and_rest_during_a_bout(interval: float, end: floa
     assert (gaps < longest + interval / n + 1e-6).all(), "tests are missing"
 
 
+def test_input_output_rises_and_its_ends_are_told() -> None:
+    curve = stim.input_output()
+    assert [len(b.pulses_ms) for b in curve] == [1] * len(curve)
+    assert [b.strength for b in curve] == sorted(b.strength for b in curve)
+    with pytest.raises(UsageError, match="fall"):
+        stim.input_output((0.5, 0.1))
+    silent = Timetable("x", 20.0, 90.0, (Induce(TETANUS.with_strength(1.0), 20.0),), test_strength=0.0)
+    assert any("below the threshold" in note for note in silent.notes())
+    assert any("recruits every fibre" in note for note in silent.notes())
+
+
 def test_documents_are_plain_data() -> None:
     table = tables.source_003()
     again = json.loads(json.dumps(table.as_document()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 from ..errors import UsageError
@@ -148,6 +149,17 @@ def _positive(value: float, what: str, where: str) -> float:
 def test_pulse(*, strength: float = 0.4, pathway: str = "test", after_ms: float = 100.0) -> Stimulation:
     """Return one stimulus, as given every 15 to 30 s to follow a response."""
     return Stimulation("test pulse", (0.0,), after_ms, strength=strength, pathway=pathway)
+
+
+def input_output(
+    strengths: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0), *, pathway: str = "test"
+) -> tuple[Stimulation, ...]:
+    """Return test pulses of rising strength, for the curve of response against recruited fibres."""
+    if list(strengths) != sorted(strengths):
+        raise UsageError(
+            "The strengths of an input-output curve fall", why=f"{list(strengths)}", do="give them in order"
+        )
+    return tuple(test_pulse(strength=s, pathway=pathway) for s in strengths)
 
 
 def paired_pulses(

@@ -246,8 +246,10 @@ class Timetable:
         found = [f"assumed: {text}" for text in self.assumed]
         if self.baseline_min < 15.0:
             found.append(f"baseline of {self.baseline_min:g} min is shorter than the usual 15 to 20 min")
+        found += _recruitment(self.test_strength, "test pulses")
         for bout in self.inductions:
             found += [f"assumed: {text}" for text in bout.stimulation.assumed]
+            found += _recruitment(bout.stimulation.strength, bout.stimulation.name)
             late = [c for c in self.compounds if all(at >= bout.at_min for at, _ in self.inflow_steps(c))]
             if late:
                 found.append(
@@ -280,3 +282,11 @@ class Timetable:
             "assumed": list(self.assumed),
             "events": events,
         }
+
+
+def _recruitment(strength: float, what: str) -> list[str]:
+    if strength == 0.0:
+        return [f"{what}: the stimulus is below the threshold of every fibre, so nothing is recruited"]
+    if strength == 1.0:
+        return [f"{what}: the stimulus recruits every fibre; a stronger one changes nothing"]
+    return []
