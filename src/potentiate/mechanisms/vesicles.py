@@ -138,7 +138,7 @@ class QuantalVariation:
     """How the glutamate that receptors see varies from vesicle to vesicle.
 
     The concentration is scaled by a lognormal factor of mean 1. Its variance has two parts: the content of vesicles,
-    and where in the active zone they fuse. Of the variance of quantal responses, Franks et al. 2003 give 58 % to the
+    and where in the active zone they fuse. Of the variance of quantal responses, franks2003 gives 58 % to the
     quantity, 36 % to the place and 8 % to the channels (which come by themselves where channels are drawn). That the
     place scales the concentration like the content does is assumed.
 
