@@ -87,3 +87,31 @@ def express(route: Route, strength: Any, receptors: Any, enlargement: float = 1.
     # what the turned receptors do not give (or take away) comes from the number of all of them
     number = s / (1.0 + turned * (enlargement - 1.0))
     return Expressed(n * number * (1.0 - turned), n * number * turned, one)
+
+
+def enlargement(resident: np.ndarray, changed: np.ndarray, strength: float) -> float:
+    """Return the enlargement that turned receptors must be credited with for the peak of the mixture to be exact.
+
+    Peaks at different times do not add; the share that gives the asked-for peak is found by bisection.
+
+    Parameters
+    ----------
+    resident, changed : array, shape (times,)
+        Conductance of one receptor of each kind, without drug.
+    strength : float
+
+    Returns
+    -------
+    float
+        For :func:`express`.
+    """
+    peak = resident.max()
+    full = float(changed.max() / peak)
+    if full <= strength or strength <= 1.0:
+        return full
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        share = 0.5 * (low + high)
+        reached = ((1.0 - share) * resident + share * changed).max() >= strength * peak
+        low, high = (low, share) if reached else (share, high)
+    return 1.0 + (strength - 1.0) / high

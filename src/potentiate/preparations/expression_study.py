@@ -17,7 +17,7 @@ from ..kinetics.gating import speed_gating
 from ..kinetics.scheme import Scheme
 from ..library.modulator import Action
 from ..measures.observable import Observable, missing
-from ..mechanisms.expression import ROUTES, Expressed, Route, express
+from ..mechanisms.expression import ROUTES, Expressed, Route, enlargement, express
 from ..mechanisms.spine import series
 from ..protocols.fast_application import jump
 from .patch import UNITARY_PS, Patch
@@ -214,7 +214,7 @@ def study_expression(
         if route == "composition" and inserted is None:
             continue
         other = changed.get(route, resident)
-        made = express(route, strength, receptors, _enlargement(resident[0], other[0], strength))
+        made = express(route, strength, receptors, enlargement(resident[0], other[0], strength))
         after = (
             response(made.conductance(resident[0], other[0])),
             response(made.conductance(resident[1], other[1])),
@@ -235,23 +235,6 @@ def study_expression(
             f"unaffected: a fold effect that changes by less than {100 * UNAFFECTED:g} %",
         ),
     )  # fmt: skip
-
-
-def _enlargement(resident: np.ndarray, changed: np.ndarray, strength: float) -> float:
-    """Return the enlargement that turned receptors must be credited with for the peak of the mixture to be exact.
-
-    Peaks at different times do not add; the share that gives the asked-for peak is found by bisection.
-    """
-    peak = resident.max()
-    full = float(changed.max() / peak)
-    if full <= strength or strength <= 1.0:
-        return full
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        share = 0.5 * (low + high)
-        reached = ((1.0 - share) * resident + share * changed).max() >= strength * peak
-        low, high = (low, share) if reached else (share, high)
-    return 1.0 + (strength - 1.0) / high
 
 
 def _measure(t: np.ndarray, current: np.ndarray, early_ms: float) -> Response:
