@@ -9,6 +9,7 @@ from potentiate.errors import UsageError
 from potentiate.exposure.bath import NO_DRUG, Bath
 from potentiate.library.modulator import find_action
 from potentiate.library.scheme import find_scheme
+from potentiate.mechanisms.expression import membrane_filter
 from potentiate.preparations.expressed_synapse import potentiated
 from potentiate.preparations.expression_study import study_expression
 from potentiate.preparations.synapse import Synapse
@@ -41,9 +42,13 @@ def fold(synapse: Synapse) -> tuple[float, float]:
 
 @pytest.mark.parametrize("scheme", ["Rodrigues2023", "Partin1996", "Coombs2017"])
 @pytest.mark.parametrize("route", ["number", "conductance", "gating"])
-def test_the_quantal_peak_grows_by_the_strength(scheme, route):
+def test_the_response_to_one_release_grows_by_the_strength(scheme, route):
     synapse = ONE if scheme == "Rodrigues2023" else ONE.with_scheme(scheme)
-    ratio = quantal_conductance(potentiated(synapse, route, 1.6)).max() / quantal_conductance(synapse).max()
+    before = quantal_conductance(synapse)
+    current = quantal_conductance(potentiated(synapse, route, 1.6, membrane_ms=0.0))
+    assert current.max() / before.max() == pytest.approx(1.6, rel=1e-6)
+    potential = quantal_conductance(potentiated(synapse, route, 1.6, membrane_ms=10.0))
+    ratio = membrane_filter(potential, 0.02, 10.0).max() / membrane_filter(before, 0.02, 10.0).max()
     assert ratio == pytest.approx(1.6, rel=1e-6)
 
 
@@ -70,7 +75,7 @@ def test_behind_a_neck_number_and_conductance_leave_the_drugs_effect_and_gating_
         after = fold(potentiated(ONE, route, 1.6))
         assert after[0] / peak == pytest.approx(1.0, abs=0.02)
         assert after[1] / charge == pytest.approx(1.0, abs=0.02)
-    assert fold(potentiated(ONE, "gating", 1.6))[1] / charge < 0.95
+    assert fold(potentiated(ONE, "gating", 1.6, membrane_ms=0.0))[1] / charge < 0.95
 
 
 def test_the_study_and_the_synapse_agree():
@@ -84,7 +89,7 @@ def test_the_study_and_the_synapse_agree():
     )  # fmt: skip
     assert (study.fold["amplitude"].value, study.fold["charge"].value) == pytest.approx(fold(ONE), rel=0.01)
     after = study.row("gating").fold
-    found = fold(potentiated(ONE, "gating", 1.6))
+    found = fold(potentiated(ONE, "gating", 1.6, membrane_ms=0.0))
     # the synapse is sampled every 0.05 ms, the study every 0.01
     assert (after["amplitude"].value, after["charge"].value) == pytest.approx(found, rel=0.02)
 

@@ -10,7 +10,7 @@ from potentiate.kinetics.gating import speed_gating
 from potentiate.library.modulator import find_action
 from potentiate.library.scheme import find_scheme
 from potentiate.mechanisms.expression import ROUTES, express
-from potentiate.preparations.expression_study import study_expression
+from potentiate.preparations.expression_study import gating_switch, study_expression
 
 ANIRACETAM = find_action("aniracetam")
 assert ANIRACETAM is not None
@@ -82,6 +82,25 @@ def test_responses_before_and_after_differ_by_the_strength():
     assert 0.0 < mixed.resident[0] < 80.0
     assert mixed.resident[0] + mixed.changed[0] == pytest.approx(80.0)
     assert {r.route for r in study.rows} == {"number", "conductance", "gating"}
+
+
+def test_the_switch_of_the_slice_says_what_faster_gating_enlarges():
+    scheme = find_scheme("Partin1996")
+    study = study_expression(scheme, ANIRACETAM, 1500.0, speed=3.0)
+    for membrane_ms, measure in ((0.0, "amplitude"), (10.0, "epsp")):
+        changed, gain = gating_switch(scheme, speed=3.0, membrane_ms=membrane_ms)
+        assert gain == pytest.approx(study.gating_alone[measure].value, rel=1e-6)
+        assert changed.constants == pytest.approx(speed_gating(scheme, 3.0).constants)
+
+
+def test_the_potential_can_be_brought_to_the_strength_instead_of_the_current():
+    study = study_expression(find_scheme("Rodrigues2023"), ANIRACETAM, 1500.0, membrane_ms=10.0)
+    for row in study.rows:
+        ratio = row.control.measures["epsp"].value / study.control.measures["epsp"].value
+        assert ratio == pytest.approx(1.6, rel=1e-6)
+    # its response gets briefer more than larger, so more than 1.6 times the receptors are needed
+    assert study.gating_alone["amplitude"].value > 1.0 > study.gating_alone["epsp"].value
+    assert study.row("gating").receptors.changed[0] > 1.6 * 80.0
 
 
 def test_what_is_inserted_may_be_another_scheme():

@@ -7,6 +7,7 @@ auxiliary subunit: another scheme). The four routes differ in what a strength mo
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -83,28 +84,38 @@ def express(route: Route, strength: Any, receptors: Any, enlargement: float = 1.
     if route == "composition":
         return Expressed(n * np.minimum(s, 1.0), n * np.maximum(s - 1.0, 0.0), one)
     gain = np.maximum(s - 1.0, 0.0)
+    # a change that does not enlarge cannot be dosed by size: all receptors turn
     turned = np.minimum(gain / (enlargement - 1.0), 1.0) if enlargement > 1.0 else np.where(gain > 0.0, 1.0, 0.0)
     # what the turned receptors do not give (or take away) comes from the number of all of them
     number = s / (1.0 + turned * (enlargement - 1.0))
     return Expressed(n * number * (1.0 - turned), n * number * turned, one)
 
 
-def enlargement(resident: np.ndarray, changed: np.ndarray, strength: float) -> float:
-    """Return the enlargement that turned receptors must be credited with for the peak of the mixture to be exact.
+def enlargement(
+    resident: np.ndarray, changed: np.ndarray, strength: float, *, dt_ms: float = 1.0, membrane_ms: float = 0.0
+) -> float:
+    """Return the enlargement that turned receptors must be credited with for the response of the mixture to be exact.
 
-    Peaks at different times do not add; the share that gives the asked-for peak is found by bisection.
+    Peaks at different times do not add; the share that gives the asked-for peak is found by bisection. Faster gating
+    makes a response larger and briefer, so what it enlarges depends on what is asked: the current or, behind a
+    membrane, the potential.
 
     Parameters
     ----------
     resident, changed : array, shape (times,)
         Conductance of one receptor of each kind, without drug.
     strength : float
+    dt_ms : float
+    membrane_ms : float
+        0: the peak of the conductance counts. Otherwise the peak behind a membrane with this time constant.
 
     Returns
     -------
     float
-        For :func:`express`.
+        For :func:`express`; below one where the change makes the response smaller.
     """
+    if membrane_ms > 0.0:
+        resident, changed = (membrane_filter(g, dt_ms, membrane_ms) for g in (resident, changed))
     peak = resident.max()
     full = float(changed.max() / peak)
     if full <= strength or strength <= 1.0:
@@ -115,3 +126,11 @@ def enlargement(resident: np.ndarray, changed: np.ndarray, strength: float) -> f
         reached = ((1.0 - share) * resident + share * changed).max() >= strength * peak
         low, high = (low, share) if reached else (share, high)
     return 1.0 + (strength - 1.0) / high
+
+
+def membrane_filter(current: np.ndarray, dt_ms: float, time_constant_ms: float) -> np.ndarray:
+    """Return a current as a passive membrane filters it, shape (times,); the steady gain is one."""
+    from scipy.signal import lfilter
+
+    kept = math.exp(-dt_ms / time_constant_ms)
+    return np.asarray(lfilter([1.0 - kept], [1.0, -kept], current))

@@ -10,23 +10,35 @@ from ..errors import UsageError
 from ..kinetics.gating import speed_gating
 from ..kinetics.scheme import Scheme
 from ..mechanisms.expression import Route, enlargement, express
-from .expression_study import SPEED
+from .expression_study import MEMBRANE_MS, SPEED
 from .synapse import Synapse
 from .synapse_quantum import match_quantum, quantal_conductance
 from .synaptic_receptors import SiteReceptors
 
+#: Sampling of the response whose size is compared.
+QUANTUM_DT_MS = 0.02
+
 
 def potentiated(
-    synapse: Synapse, route: Route, strength: float, *, speed: float = SPEED, inserted: Scheme | None = None
+    synapse: Synapse,
+    route: Route,
+    strength: float,
+    *,
+    speed: float = SPEED,
+    membrane_ms: float = MEMBRANE_MS,
+    inserted: Scheme | None = None,
 ) -> Synapse:
-    """Return a synapse whose AMPA conductance has changed by a factor along one route.
+    """Return a synapse whose AMPA response has changed by a factor along one route.
 
     Parameters
     ----------
     synapse : Synapse
     route : {"number", "conductance", "gating", "composition"}
     strength : float
-        Peak of the quantal AMPA conductance, after over before.
+        Size of the response of AMPA receptors to one release, after over before.
+    membrane_ms : float
+        What counts as its size in ``gating``. 0: the peak of the conductance; otherwise the peak of the potential on a
+        membrane with this time constant.
     speed : float
         Common factor on opening and closing of what ``gating`` turns receptors into; assumed.
     inserted : Scheme, optional
@@ -51,7 +63,9 @@ def potentiated(
         changed = _changed(synapse, r, route, speed, inserted)
         gain = 1.0
         if route == "gating":
-            gain = enlargement(_quantum(synapse, r), _quantum(synapse, changed), strength)
+            gain = enlargement(
+                _quantum(synapse, r), _quantum(synapse, changed), strength, dt_ms=QUANTUM_DT_MS, membrane_ms=membrane_ms
+            )
         made = express(route, strength, r.number, gain)
         unitary = float(made.unitary[0])
         for kind, number in ((r, float(made.resident[0])), (changed, float(made.changed[0]))):
@@ -96,4 +110,4 @@ def _scaled(scheme: Scheme, unitary: float) -> Scheme:
 
 
 def _quantum(synapse: Synapse, receptors: SiteReceptors) -> np.ndarray:
-    return quantal_conductance(dataclasses.replace(synapse, receptors=(receptors,)))
+    return quantal_conductance(dataclasses.replace(synapse, receptors=(receptors,)), dt_ms=QUANTUM_DT_MS)

@@ -17,7 +17,7 @@ from ..kinetics.gating import speed_gating
 from ..kinetics.scheme import Scheme
 from ..library.modulator import Action
 from ..measures.observable import Observable, missing
-from ..mechanisms.expression import ROUTES, Expressed, Route, enlargement, express
+from ..mechanisms.expression import ROUTES, Expressed, Route, enlargement, express, membrane_filter
 from ..mechanisms.spine import series
 from ..protocols.fast_application import jump
 from .patch import UNITARY_PS, Patch
@@ -111,6 +111,8 @@ class ExpressionStudy:
         Drug over control before potentiation.
     effect_time : Observable
         When the drug adds most current before potentiation, ms from release.
+    gating_alone : dict of Observable
+        A receptor of faster gating over a resident one, without drug: what gating does without any new receptors.
     rows : tuple of RouteRow
     assumed : tuple of str
     """
@@ -125,6 +127,7 @@ class ExpressionStudy:
     drugged: Response
     fold: dict[str, Observable]
     effect_time: Observable
+    gating_alone: dict[str, Observable]
     rows: tuple[RouteRow, ...]
     assumed: tuple[str, ...]
 
@@ -141,6 +144,7 @@ def study_expression(
     strength: float = 1.6,
     inserted: Scheme | None = None,
     speed: float = SPEED,
+    membrane_ms: float = 0.0,
     receptors: float = 80.0,
     unitary_pS: float = UNITARY_PS,
     neck_GOhm: float = 0.0,
@@ -161,6 +165,8 @@ def study_expression(
     strength : float
         Response after over before potentiation (``number``, ``conductance``, ``gating``), or receptors after over
         before (``composition``). 1.6: 2 x 100 Hz after 1 h, PMC3539311.
+    membrane_ms : float
+        What response ``gating`` brings to that strength. 0: the current; :data:`MEMBRANE_MS`: the potential.
     inserted : Scheme, optional
         What ``composition`` inserts; without it that route is left out.
     speed : float
@@ -214,7 +220,8 @@ def study_expression(
         if route == "composition" and inserted is None:
             continue
         other = changed.get(route, resident)
-        made = express(route, strength, receptors, enlargement(resident[0], other[0], strength))
+        gain = enlargement(resident[0], other[0], strength, dt_ms=protocol.dt_ms, membrane_ms=membrane_ms)
+        made = express(route, strength, receptors, gain)
         after = (
             response(made.conductance(resident[0], other[0])),
             response(made.conductance(resident[1], other[1])),
@@ -226,7 +233,9 @@ def study_expression(
         rows.append(RouteRow(route, made, after[0], after[1], fold_after, change, distance, _effect_time(t, *after)))
     return ExpressionStudy(
         scheme.name, action.compound, dose_uM, strength, neck_GOhm, t, *before, fold,
-        _effect_time(t, *before), tuple(rows),
+        _effect_time(t, *before),
+        _fold(_measure(t, resident[0], early_ms), _measure(t, changed["gating"][0], early_ms)),
+        tuple(rows),
         (
             f"gating: opening and closing both x{speed:g}; no rate table was read",
             f"{receptors:g} receptors of {unitary_pS:g} pS where the scheme gives relative conductances",
@@ -237,6 +246,36 @@ def study_expression(
     )  # fmt: skip
 
 
+def gating_switch(
+    scheme: Scheme,
+    *,
+    speed: float = SPEED,
+    membrane_ms: float = MEMBRANE_MS,
+    temperature_C: float | None = None,
+    glutamate_uM: float = 1000.0,
+    pulse_ms: float = 0.3,
+) -> tuple[Scheme, float]:
+    """Return the scheme of faster gating, and by what it enlarges the response to one release.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        Resident receptors, without drugs.
+    speed, membrane_ms, temperature_C, glutamate_uM, pulse_ms
+        As for :func:`study_expression`.
+
+    Returns
+    -------
+    changed : Scheme
+    enlargement : float
+        For :func:`potentiate.mechanisms.expression.express`.
+    """
+    changed = speed_gating(scheme, speed)
+    protocol = jump(scheme.agonist, glutamate_uM, pulse_ms, 80.0, 0.01)
+    one, other = (-Patch(s, 1, -1.0, temperature_C=temperature_C).run(protocol).sweeps[0] for s in (scheme, changed))
+    return changed, enlargement(one, other, math.inf, dt_ms=protocol.dt_ms, membrane_ms=membrane_ms)
+
+
 def _measure(t: np.ndarray, current: np.ndarray, early_ms: float) -> Response:
     at = int(np.argmax(np.abs(current)))
     area = float(np.trapezoid(current, t))
@@ -245,7 +284,7 @@ def _measure(t: np.ndarray, current: np.ndarray, early_ms: float) -> Response:
         "amplitude": amplitude,
         "decay": area / amplitude if amplitude else math.nan,
         "charge": area,
-        "epsp": float(np.sign(amplitude) * np.max(np.abs(_membrane(current, float(t[1] - t[0]))))),
+        "epsp": float(np.sign(amplitude) * np.max(np.abs(membrane_filter(current, float(t[1] - t[0]), MEMBRANE_MS)))),
         "early": float(current[(t > 0.0) & (t <= early_ms)].mean()),
         "time_to_peak": float(t[at]),
     }
@@ -258,14 +297,6 @@ def _measure(t: np.ndarray, current: np.ndarray, early_ms: float) -> Response:
             for name, v in values.items()
         },
     )
-
-
-def _membrane(current: np.ndarray, dt_ms: float) -> np.ndarray:
-    """Return the current as a passive membrane filters it."""
-    from scipy.signal import lfilter
-
-    kept = math.exp(-dt_ms / MEMBRANE_MS)
-    return np.asarray(lfilter([1.0 - kept], [1.0, -kept], current))
 
 
 def _effect_time(t: np.ndarray, control: Response, drugged: Response) -> Observable:
