@@ -23,6 +23,7 @@ LOOKUPS = [
 RUNS = [
     ("measure", "application.csv"), ("measure", "application.csv", "--on", "200ms", "--off", "700ms"),
     ("patch", "aniracetam", "--conc", "1mM", "5mM"), ("patch",),
+    ("synapse", "aniracetam", "--conc", "5mM", "--sites", "3", "--trials", "4", "--pulses", "3"),
 ]  # fmt: skip
 SLOW = [
     pytest.param(("membrane", "--no-question"), marks=pytest.mark.slow, id="membrane"),

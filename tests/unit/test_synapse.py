@@ -177,11 +177,14 @@ def test_antagonists_act_where_they_should():
     control, nbqx = peaks(Bath()), peaks(Bath({"nbqx": 10.0}))
     assert nbqx[0] < 0.05 * control[0]
     assert nbqx[1] == pytest.approx(control[1], rel=0.05)
+    ap5 = peaks(Bath({"d-ap5": 50.0}))
+    assert ap5[0] == pytest.approx(control[0], rel=0.05)
+    assert ap5[1] < 0.01 * control[1]
 
 
 def test_cadmium_lowers_release_and_calcium_outside_raises_it():
     p = CALYX.release_probability()
-    assert CALYX.release_probability(Bath({"cadmium-ion": 20.0})) == pytest.approx(p * 0.84 / 6.19, rel=0.02)
+    assert CALYX.release_probability(Bath({"cadmium-ion": 20.0})) == pytest.approx(p * 0.84 / 6.19, rel=0.05)
     assert dataclasses.replace(CA1, calcium_mM=4.0).release_probability() > CA1.release_probability()
     assert dataclasses.replace(CA1, calcium_mM=1.0).release_probability() < CA1.release_probability()
 
@@ -204,7 +207,7 @@ def test_kinetic_block_needs_a_clamp():
     ("make", "text"),
     [
         (lambda: CA1.run(pulse(), Bath({"caffeine": 100.0}), seed=1), "No effect known"),
-        (lambda: CALYX.run(pulse(), Bath({"4-aminopyridine": 10.0}), seed=1), "No effect known"),
+        (lambda: CALYX.run(pulse(), Bath({"d-ap5": 50.0}), seed=1), "No effect known"),
         (lambda: CA1.run(stdp(1, 10.0, 1.0), seed=1), "no spikes"),
         (lambda: CA1.run(pulse(), seed=1, trials=0), "0 trials"),
         (lambda: dataclasses.replace(CA1, sites=0), "0 release sites"),

@@ -12,6 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 COMMANDS = {
     "run": ("potentiate.cli.run:run", "Run a compound's battery: model beside published value."),
     "patch": ("potentiate.cli.patch:patch", "Receptor kinetics with and without a drug."),
+    "synapse": ("potentiate.cli.synapse:synapse", "Synaptic responses and calcium with and without a drug."),
     "membrane": ("potentiate.cli.membrane:membrane", "[3H]AMPA binding with and without a drug."),
     "compound": ("potentiate.cli.compound:compound", "What is known of a compound, and what is not."),
     "measure": ("potentiate.cli.measure:measure", "Measure a recording."),

@@ -84,3 +84,4 @@ from .volley import find_volley as find_volley
 from .voltage_step import VoltageStep as VoltageStep
 from .voltage_step import find_voltage_step as find_voltage_step
 from .voltage_step import measure_voltage_step as measure_voltage_step
+from .width import half_width as half_width

@@ -99,6 +99,12 @@ CONVENTIONS: tuple[Convention, ...] = (
         "convention of this laboratory; the fourth power is the form of Hodgkin and Huxley",
     ),
     Convention(
+        "half-width", "half_width", "half of peak", (),
+        "time between the last crossing of half of the peak before it and the first one after it",
+        "'not determined' when the response starts above half of the peak or does not fall to it",
+        "convention of this laboratory",
+    ),
+    Convention(
         "charge", "charge", "to baseline", ("window",),
         "integral from the start of the response until it returns to 2 standard deviations of the baseline "
         "(0.5 % of the peak if that is larger)",

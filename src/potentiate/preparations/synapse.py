@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from ..errors import UnknownNameError, UsageError
 from ..exposure.bath import NO_DRUG, Bath
+from ..library.block import find_block, release_left
+from ..library.compound_terms import Target
 from ..library.modulator import find_action
 from ..library.preparation import find_preparation
 from ..library.receptor_documents import permeation
@@ -29,6 +32,9 @@ from .synaptic_receptors import SiteReceptors, conductance_nS
 
 #: Kinetic block: magnesium is a ligand of the NMDA scheme, which takes the place of the preparation's own.
 KINETIC_BLOCKS = {"Kampa": "NMDA_Kampa2004"}
+
+#: Receptor family -> what compounds call it.
+TARGETS = {"AMPA": Target.AMPA, "NMDA": Target.NMDA}
 
 #: Open-channel conductance taken for NMDA schemes with relative conductances (75.5 pS, Rodrigues 2023 at 2.5 mM Ca).
 UNITARY_NMDA_PS = 75.5
@@ -194,38 +200,39 @@ class Synapse:
         """Return the resting release probability in the external calcium and under presynaptic drugs."""
         p = self.probability * calcium_factor(self.calcium_mM, self.reference_calcium_mM)
         for drug, uM in bath.drugs_uM.items():
-            if drug in self.presynaptic:
-                p *= self.presynaptic[drug].factor(uM)
+            p *= self._release_factor(drug, uM)
         return min(max(p, 1e-9), 1.0)
 
+    def _release_factor(self, drug: str, uM: float) -> float:
+        if drug in self.presynaptic:
+            return self.presynaptic[drug].factor(uM)
+        return release_left(drug, uM)[0]
+
     def under(self, bath: Bath, variant: str | None = None) -> tuple[SiteReceptors, ...]:
-        """Return the receptors with the drugs of a bath as further ligands.
+        """Return the receptors with the drugs of a bath: as further ligands, or fewer of them where it only blocks.
 
         Raises
         ------
         UsageError
             A drug has no known action on any target that is present.
         """
-        receptors = list(self.receptors)
+        receptors = self.receptors
         for drug, uM in bath.drugs_uM.items():
-            if uM == 0:
-                continue
-            action = find_action(drug)
-            met = drug in self.presynaptic
-            if action is not None and action.kind != "agonist":
-                for i, r in enumerate(receptors):
-                    if r.family == action.document.family:
-                        chosen = variant if action.kind == "operator" and len(action.variants) > 1 else None
-                        receptors[i] = dataclasses.replace(r, scheme=action.apply(r.scheme, chosen))
-                        met = True
-            if not met:
-                present = ", ".join(dict.fromkeys(f"{r.family} receptors" for r in self.receptors))
-                raise UsageError(
-                    f"No effect known: {drug} at {self.name}",
-                    why=f"no parameters of it for what is present: {present}, release",
-                    do=f"see what is known: potentiate compound {drug}",
-                )
-        return tuple(receptors)
+            if uM > 0:
+                receptors, met = _with_drug(receptors, drug, uM, variant)
+                if not met and self._release_factor(drug, uM) == 1.0 and self._channels_left(drug, uM) == 1.0:
+                    present = ", ".join([*dict.fromkeys(f"{r.family} receptors" for r in self.receptors), "release"])
+                    raise UsageError(
+                        f"No effect known: {drug} at {self.name}",
+                        why=f"nothing is on record that could be computed for what is present: {present}",
+                        do=f"see what is known: potentiate compound {drug}",
+                    )
+        return receptors
+
+    def _channels_left(self, drug: str, uM: float) -> float:
+        """Return the part of the calcium channels of the head that a drug leaves."""
+        block = None if self.calcium is None else find_block(drug, Target.CAV)
+        return 1.0 if block is None or block.constant_uM is None else float(block.left(uM))
 
     def run(
         self,
@@ -289,17 +296,21 @@ class Synapse:
             total[r.family] = total[r.family] + g if r.family in total else g
         zero = np.zeros_like(next(iter(total.values())))
         found = follow(
-            total.get("AMPA", zero), total.get("NMDA", zero), dt_ms, self._site(),
+            total.get("AMPA", zero), total.get("NMDA", zero), dt_ms, self._site(exposure),
             holding_mV=holding, series_GOhm=self.series_GOhm, cell=self.cell,
         )  # fmt: skip
         return self._recorded(found, dt_ms, stimulation, exposure, seed, pulses, vesicles)
 
-    def _site(self) -> Site:
+    def _site(self, bath: Bath) -> Site:
         reversals = {r.family: r.reversal_mV for r in self.receptors}
         block, magnesium = self.block, self.magnesium_mM
         calcium = self.calcium
         if calcium is not None:
-            calcium = dataclasses.replace(calcium, external_mM=self.calcium_mM, temperature_C=self.temperature_C)
+            left = math.prod(self._channels_left(drug, uM) for drug, uM in bath.drugs_uM.items())
+            channel = dataclasses.replace(calcium.channel, conductance_nS=calcium.channel.conductance_nS * left)
+            calcium = dataclasses.replace(
+                calcium, external_mM=self.calcium_mM, temperature_C=self.temperature_C, channel=channel
+            )
         return Site(
             self.spine.neck_nS if self.spine is not None else np.inf,
             reversals.get("AMPA", 0.0),
@@ -336,3 +347,26 @@ class Synapse:
                 **({"notes": [f"{lost} trials lost: no balance of currents was found"]} if lost else {}),
             },
         )
+
+
+def _with_drug(
+    receptors: tuple[SiteReceptors, ...], drug: str, uM: float, variant: str | None
+) -> tuple[tuple[SiteReceptors, ...], bool]:
+    """Return the receptors under a drug, and whether it does anything to them."""
+    action = find_action(drug)
+    if action is not None and action.kind == "agonist":
+        action = None
+    found, met = [], False
+    for r in receptors:
+        if action is not None and r.family == action.document.family:
+            chosen = variant if len(action.variants) > 1 else None
+            found.append(dataclasses.replace(r, scheme=action.apply(r.scheme, chosen)))
+            met = True
+            continue
+        block = find_block(drug, TARGETS[r.family])
+        if block is not None and block.constant_uM is not None:
+            found.append(dataclasses.replace(r, number=r.number * float(block.left(uM))))
+            met = True
+        else:
+            found.append(r)
+    return tuple(found), met

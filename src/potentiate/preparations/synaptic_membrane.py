@@ -15,7 +15,7 @@ import numpy as np
 from ..mechanisms.calcium import CalciumChannel, CalciumDynamics, Share, nernst_mV
 
 #: Balance of the head: tolerance and most iterations.
-_TOLERANCE_MV, _MOST = 1e-6, 200
+_TOLERANCE_MV, _MOST = 1e-5, 200
 
 #: What is returned for every run, and for one with calcium.
 MEMBRANE = ("synaptic", "ampa", "nmda", "head", "dendrite", "soma")
