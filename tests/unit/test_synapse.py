@@ -195,6 +195,23 @@ def test_another_scheme_keeps_the_quantal_peak():
     assert "Partin1996" in other.assumed[-1]
 
 
+def test_laws_of_nmda_calcium_differ_where_they_should():
+    def entered(synapse, ca):
+        made = dataclasses.replace(synapse, calcium_mM=ca)
+        run = made.run(pulse(after_ms=20.0), seed=1, trials=1, vesicles=np.ones((1, 1, 1), int))
+        return -np.trapezoid(run.channel("calcium through NMDA receptors").sweeps[0], run.time_ms)
+
+    growth = {law: entered(ONE.with_calcium_law(law), 4.0) / entered(ONE.with_calcium_law(law), 2.0)
+              for law in ("fixed", "Goldman", "GluSynapse")}  # fmt: skip
+    assert growth["fixed"] == pytest.approx(2.0, rel=1e-3)
+    assert growth["Goldman"] == pytest.approx(2.0, rel=1e-2)
+    assert growth["GluSynapse"] < 1.95
+    without = ONE.without_glua2().run(pulse(after_ms=20.0), seed=1, trials=1, vesicles=np.ones((1, 1, 1), int))
+    edited = ONE.run(pulse(after_ms=20.0), seed=1, trials=1, vesicles=np.ones((1, 1, 1), int))
+    name = "calcium through AMPA receptors"
+    assert without.channel(name).sweeps.min() / edited.channel(name).sweeps.min() == pytest.approx(6.0, rel=1e-6)
+
+
 def test_kinetic_block_needs_a_clamp():
     kinetic = ONE.with_block("Kampa")
     run = kinetic.run(pulse(after_ms=20.0), seed=1, trials=1, vesicles=np.ones((1, 1, 1), int))
@@ -230,6 +247,7 @@ def test_refused(make, text):
         (lambda: CA1.with_cleft("clement"), "Clements"),
         (lambda: CA1.with_block("Jahr Stevens"), "Jahr-Stevens"),
         (lambda: CA1.with_law("Kronburg"), "Kronberg"),
+        (lambda: CA1.with_calcium_law("Goldmann"), "Goldman"),
     ],
 )
 def test_unknown_names_come_with_the_nearest(make, near):

@@ -47,6 +47,7 @@ def synapse(
     magnesium_block: str | None = None,
     mg: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     ca: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    calcium_law: str | None = None,
     without_glua2: Annotated[bool, Parameter(name="--without-glua2", negative="")] = False,
     temperature: str | None = None,
     voltage: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
@@ -78,7 +79,7 @@ def synapse(
     cleft : str
         Waveform of glutamate: brief pulse | 1 ms pulse | Clements | triple exponential | diffusion | endless diffusion.
     release : str
-        Law of release: Kronberg | Milstein | Milstein with pool | Rodrigues.
+        Law of release: Kronberg | Milstein | Milstein with pool | Rodrigues | Rodrigues multivesicular.
     probability : float
         Release probability at rest.
     sites : int
@@ -87,6 +88,8 @@ def synapse(
         Jahr-Stevens | GluSynapse | Grunditz | Milstein | Kampa (kinetic, voltage clamp only).
     mg, ca : str
         External magnesium and calcium, e.g. ``--mg "2 mM"``.
+    calcium_law : str
+        Of NMDA receptors: fixed | Goldman | GluSynapse.
     without_glua2 : bool
         AMPA receptors with the calcium share of those that lack GluA2.
     temperature : str
@@ -122,7 +125,7 @@ def synapse(
     entity, action, doses, labels = _drug(compound, conc, assumed)
     made = _changed(
         Synapse.from_document(preparation), scheme, cleft, release, probability, sites, magnesium_block, mg, ca,
-        without_glua2, temperature, voltage, current_clamp, series,
+        calcium_law, without_glua2, temperature, voltage, current_clamp, series,
     )  # fmt: skip
     present = _blockers(blockers, made, notes)
     study = study_synapse(
@@ -173,6 +176,10 @@ def synapse(
         "ca_mM": made.calcium_mM, "voltage_mV": made.holding_mV, "series_GOhm": made.series_GOhm, "train": train,
         "pulses": pulses, "interval": interval, "blockers_uM": present, "trials": trials,
     }  # fmt: skip
+    held = [(row.label, row.observables["nmda_charge_held"]) for row in study.rows]
+    if made.holding_mV is not None and any(o.known for _, o in held):
+        shown = ", ".join(f"{label} {o.value:.4g} fC" for label, o in held)
+        notes.append(f"NMDA charge of single responses at {made.holding_mV:g} mV, {made.magnesium_mM:g} mM Mg: {shown}")
     clamp = "current clamp" if made.holding_mV is None else f"{made.holding_mV:g} mV"
     result = Result(
         "synapse",
@@ -237,7 +244,7 @@ def _drug(
 
 def _changed(
     made: Synapse, scheme: str | None, cleft: str | None, release: str | None, probability: float | None,
-    sites: int | None, magnesium_block: str | None, mg: str | None, ca: str | None, without_glua2: bool,
+    sites: int | None, magnesium_block: str | None, mg: str | None, ca: str | None, calcium_law: str | None, without_glua2: bool,
     temperature: str | None, voltage: str | None, current_clamp: bool, series: str | None,
 ) -> Synapse:  # fmt: skip
     """Return the preparation with what the options change."""
@@ -269,6 +276,7 @@ def _changed(
     made = dataclasses.replace(made, probability=probability) if probability is not None else made
     made = made.with_scheme(scheme) if scheme is not None else made
     made = made.with_block(magnesium_block) if magnesium_block is not None else made
+    made = made.with_calcium_law(calcium_law) if calcium_law is not None else made
     made = made.without_glua2() if without_glua2 else made
     return dataclasses.replace(made, holding_mV=None) if current_clamp else made
 

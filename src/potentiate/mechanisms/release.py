@@ -164,7 +164,12 @@ MILSTEIN_POOL = dataclasses.replace(MILSTEIN, name="Milstein with pool", pool=RO
 #: Rodrigues 2023 at 2.5 mM external calcium (h 0.7).
 RODRIGUES = CalciumRelease("Rodrigues", 1.0 / 1.49, source="SynapseElife.jl, ParamsSynapse.jl", pool=RODRIGUES_POOL)
 
-PLASTICITIES: dict[str, ReleaseLaw] = {law.name: law for law in (KRONBERG, MILSTEIN, MILSTEIN_POOL, RODRIGUES)}
+#: The same, with every docked vesicle on its own, so that several can fuse at once.
+RODRIGUES_MULTIVESICULAR = dataclasses.replace(RODRIGUES, name="Rodrigues multivesicular", multivesicular=True)
+
+PLASTICITIES: dict[str, ReleaseLaw] = {
+    law.name: law for law in (KRONBERG, MILSTEIN, MILSTEIN_POOL, RODRIGUES, RODRIGUES_MULTIVESICULAR)
+}
 
 
 def draw_releases(

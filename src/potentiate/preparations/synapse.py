@@ -17,7 +17,7 @@ from ..library.modulator import find_action
 from ..library.preparation import find_preparation
 from ..library.receptor_documents import permeation
 from ..library.scheme import find_scheme
-from ..mechanisms.calcium import FixedShare
+from ..mechanisms.calcium import FixedShare, GoldmanShare, SaturatingShare
 from ..mechanisms.cleft import CLEFTS, Cleft, DiffusionCleft
 from ..mechanisms.magnesium_block import BLOCKS, MagnesiumBlock
 from ..mechanisms.release import PLASTICITIES, ReleaseLaw, calcium_factor, draw_vesicles
@@ -161,7 +161,7 @@ class Synapse:
         scheme = find_scheme(KINETIC_BLOCKS[name])
         nmda = [r for r in self.receptors if r.family == "NMDA"]
         if not nmda:
-            return self
+            return dataclasses.replace(self, block=None)
         total = sum(r.number for r in nmda)
         one = dataclasses.replace(nmda[0], name=scheme.name, scheme=scheme, number=total, unitary_pS=UNITARY_NMDA_PS)
         others = tuple(r for r in self.receptors if r.family != "NMDA")
@@ -195,6 +195,24 @@ class Synapse:
             raise UsageError(f"{self.name} has no calcium handling")
         share = FixedShare(permeation().calcium.lacking)
         return dataclasses.replace(self, calcium=dataclasses.replace(self.calcium, ampa=share))
+
+    def with_calcium_law(self, name: str) -> Synapse:
+        """Return the synapse with another law of the calcium that NMDA receptors carry.
+
+        Parameters
+        ----------
+        name : {"fixed", "Goldman", "GluSynapse"}
+            A fixed share of the current; the Goldman-Hodgkin-Katz equation through the same share; GluSynapse's
+            saturation with external calcium.
+        """
+        if self.calcium is None:
+            raise UsageError(f"{self.name} has no calcium handling")
+        fixed = self.calcium.nmda
+        share = fixed.share if isinstance(fixed, FixedShare | GoldmanShare) else 0.1
+        laws = {"fixed": FixedShare(share), "Goldman": GoldmanShare(share), "GluSynapse": SaturatingShare()}
+        if name not in laws:
+            raise UnknownNameError("calcium law", name, laws)
+        return dataclasses.replace(self, calcium=dataclasses.replace(self.calcium, nmda=laws[name]))
 
     def release_probability(self, bath: Bath = NO_DRUG) -> float:
         """Return the resting release probability in the external calcium and under presynaptic drugs."""

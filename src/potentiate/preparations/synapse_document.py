@@ -18,6 +18,12 @@ from .synaptic_glutamate import Residual
 from .synaptic_membrane import Cell, HeadCalcium
 from .synaptic_receptors import SiteReceptors
 
+#: What every run leaves out.
+EXPECTED = (
+    "receptors conduct as their expectation: the noise of single channels (8 % of quantal variance, Franks 2003) is "
+    "left out; the place of release scales the concentration (assumed)"
+)
+
 
 def built(loaded: Loaded) -> Synapse:
     """Return the synapse of a document."""
@@ -63,7 +69,7 @@ def built(loaded: Loaded) -> Synapse:
             d.compound: PresynapticDrug(number(d.half, "concentration"), number(d.limit, "number"))
             for d in doc.release.drugs
         },
-        (*doc.assumed(), *extra),
+        (*doc.assumed(), *extra, EXPECTED),
     )  # fmt: skip
     return synapse if doc.magnesium_block in BLOCKS else synapse.with_block(doc.magnesium_block)
 

@@ -147,6 +147,7 @@ def study_synapse(
                     dt_ms=TRAIN_DT_MS,
                     after_ms=100.0,
                 ).recording
+        found["nmda_charge_held"] = dataclasses.replace(assays.nmda_charge(single), id="nmda_charge_held")
         seen = free or train.recording
         found["nmda_charge"] = assays.nmda_charge(seen)
         found.update(assays.calcium(seen))
