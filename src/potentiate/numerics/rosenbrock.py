@@ -1,0 +1,354 @@
+"""Stiff initial value problems in JAX: Rodas4 with error control, restarted at given times.
+
+One compiled loop takes all steps of all intervals. Between two edges (a stimulus, a switch of solution, the beat of a
+clamp) the problem is smooth; at an edge the next row of the drive takes over, the state may jump, and the step size
+starts again from what the previous interval could afford at its start. The right-hand side may depend on time. Values
+at sample times come from the dense output, evaluated after the loop.
+
+Lanes (the last axis of everything) are independent problems of one structure that advance in one loop, each with its
+own steps: on a CPU this is faster than :func:`jax.vmap`, which also works. Nothing here raises inside the loop: a
+problem that fails ends as NaN with a status.
+
+Method: Hairer & Wanner 1996, sections IV.7 and IV.8 (step control with Gustafsson's predictive controller).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .elimination import LinearSolver
+from .rodas4 import ALPHA, GAMMA, STAGES, A, C, D, H
+
+#: What the status of a solution says.
+REASONS = ("ok", "too many steps", "step too small", "not finite")
+_OK, _TOO_MANY, _TOO_SMALL, _NOT_FINITE = range(4)
+
+_SAFETY, _LEAST_CHANGE, _MOST_CHANGE = 0.9, 1.0 / 6.0, 5.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class System:
+    """An initial value problem ``dy/dt = f(t, y, drive, parameters)``.
+
+    Attributes
+    ----------
+    rhs : callable
+        (t, y, drive, parameters) -> dy/dt. `y` is an array or a tree of arrays, the first axis the components; `drive`
+        is what holds in the present interval.
+    solver : LinearSolver
+        Knows the Jacobian.
+    time_derivative : callable, optional
+        (t, y, drive, parameters) -> df/dt, in the shape of `y`; default: forward differentiation of `rhs`.
+    """
+
+    rhs: Callable[[Any, Any, Any, Any], Any]
+    solver: LinearSolver
+    time_derivative: Callable[[Any, Any, Any, Any], Any] | None = None
+
+
+class Solution(NamedTuple):
+    """What an integration gives; a tree of arrays, with lanes as the last axis where there are lanes.
+
+    Attributes
+    ----------
+    end : tree
+        State at the last edge; NaN where the integration failed.
+    values : array, shape (samples, k), or None
+        NaN from where the integration failed.
+    status : int array
+        Index into :data:`REASONS`.
+    time : array
+        Time reached.
+    accepted, rejected, jacobians : int arrays
+        Steps taken, steps refused, matrices formed and factored.
+    """
+
+    end: Any
+    values: Any
+    status: Any
+    time: Any
+    accepted: Any
+    rejected: Any
+    jacobians: Any
+
+
+class _Carry(NamedTuple):
+    t: Any
+    y: Any
+    h: Any
+    at: Any  # interval
+    first: Any  # no step of this interval has been accepted
+    refused: Any  # the last try was rejected
+    restart: Any  # step size with which the next interval starts
+    last_h: Any
+    last_error: Any
+    status: Any
+    accepted: Any
+    rejected: Any
+    tries: Any
+    record: Any
+
+
+def jacobian_of(rhs: Callable[..., Any], *, lanes: bool = False) -> Callable[..., Any]:
+    """Return df/dy of a right-hand side on arrays (n,) or (n, lanes) by forward differentiation.
+
+    With lanes every leaf of `drive` and `parameters` must carry them.
+    """
+    import jax
+
+    one = jax.jacfwd(rhs, argnums=1)
+    return jax.vmap(one, in_axes=-1, out_axes=-1) if lanes else one
+
+
+def integrate(
+    system: System,
+    start: Any,
+    edges: Any,
+    *,
+    drive: Any = None,
+    parameters: Any = None,
+    jumps: Any = None,
+    samples: Any = None,
+    observe: Callable[[Any], Any] | None = None,
+    rtol: float = 1e-5,
+    atol: Any = 1e-7,
+    first_step: float = 1e-4,
+    largest_step: float = np.inf,
+    max_steps: int = 20_000,
+    lanes: bool = False,
+) -> Solution:
+    """Integrate from the first edge to the last one; to be called inside :func:`jax.jit`.
+
+    Parameters
+    ----------
+    system : System
+    start : tree of arrays
+        State at the first edge. The last axis is lanes if `lanes`.
+    edges : array, shape (intervals + 1,) or (intervals + 1, lanes)
+        Increasing; may be padded by repeating the last one.
+    drive : tree of arrays, shape (intervals, ...), optional
+        What `rhs` is given in each interval.
+    parameters : tree, optional
+        Handed to `rhs` as it is.
+    jumps : tree like `start`, with intervals first, optional
+        Added to the state when an interval begins.
+    samples : array, shape (samples,), optional
+        Increasing times, the same for all lanes. At an edge the value is that before the jump.
+    observe : callable, optional
+        LINEAR function of the state that gives what is recorded, shape (k,) or (k, lanes); default: the state itself,
+        which must then be one array.
+    rtol, atol : float; atol also a tree that broadcasts against the state
+        The root mean square over components of error / (atol + rtol |y|) is kept below one.
+    first_step, largest_step : float
+        In units of time.
+    max_steps : int
+        Accepted and rejected ones, in each lane.
+    lanes : bool
+
+    Returns
+    -------
+    Solution
+    """
+    import jax
+    import jax.numpy as jnp
+
+    edges = jnp.asarray(edges, float)
+    width = jax.tree.leaves(start)[0].shape[-1:] if lanes else ()
+    if lanes and edges.ndim == 1:
+        edges = jnp.broadcast_to(edges[:, None], (len(edges), *width))
+    first = edges[0]
+    chosen = observe if observe is not None else lambda y: y
+    record = None
+    if samples is not None:
+        k = jax.eval_shape(chosen, start).shape
+        record = (jnp.full((max_steps, *width), jnp.inf), jnp.zeros((max_steps, *width)), jnp.zeros((max_steps, 4, *k)))
+    zeros = jnp.zeros(width)
+    none = jnp.zeros(width, int)
+    h = jnp.full(width, jnp.minimum(first_step, largest_step))
+    carry = _Carry(
+        t=first,
+        y=start,
+        h=h,
+        at=none,
+        first=zeros == 0,
+        refused=zeros > 0,
+        restart=h,
+        last_h=h,
+        last_error=zeros + 1.0,
+        status=none,
+        accepted=none,
+        rejected=none,
+        tries=jnp.zeros((), int),
+        record=record,
+    )
+    step = _stepper(system, edges, drive, parameters, jumps, chosen, rtol, atol, largest_step, max_steps)
+    done = jax.lax.while_loop(lambda c: jnp.any(_active(c, edges)), step, carry)
+    failed = done.status > 0
+    return Solution(
+        end=jax.tree.map(lambda x: jnp.where(failed, jnp.nan, x), done.y),
+        values=None if samples is None else _sampled(done.record, jnp.asarray(samples, float), lanes),
+        status=done.status,
+        time=done.t,
+        accepted=done.accepted,
+        rejected=done.rejected,
+        jacobians=done.accepted + done.rejected,
+    )
+
+
+def _active(c: _Carry, edges: Any) -> Any:
+    return (c.status == _OK) & (c.t < edges[-1])
+
+
+def _stepper(
+    system: System, edges: Any, drive: Any, parameters: Any, jumps: Any, observe: Any, rtol: float, atol: Any,
+    largest: float, max_steps: int,
+) -> Callable[[_Carry], _Carry]:  # fmt: skip
+    """Return the body of the loop: try one step in every lane."""
+    import jax
+    import jax.numpy as jnp
+
+    lanes = edges.ndim == 2
+
+    def row(leaf: Any, at: Any) -> Any:
+        if not lanes:
+            return leaf[at]
+        index = jnp.broadcast_to(at.reshape([1] * (leaf.ndim - 1) + [-1]), (1, *leaf.shape[1:]))
+        return jnp.take_along_axis(leaf, index, axis=0)[0]
+
+    def body(c: _Carry) -> _Carry:
+        active = _active(c, edges)
+        edge = row(edges, c.at + 1)
+        lands = c.h * 1.0001 >= edge - c.t
+        h = jnp.where(lands, edge - c.t, c.h)
+        h = jnp.where(active, h, 1.0)  # lanes that are done compute something harmless
+        now = jax.tree.map(lambda leaf: row(leaf, c.at), drive)
+        new, estimate, stages = _step(system, c.t, c.y, h, now, parameters)
+        error = _norm(estimate, c.y, new, rtol, atol, lanes)
+        finite = jnp.isfinite(error)
+        error = jnp.where(finite, error, jnp.inf)
+        accept = active & (error <= 1.0)
+        change = jnp.clip(error**0.25 / _SAFETY, _LEAST_CHANGE, _MOST_CHANGE)
+        predicted = (c.last_h / h) * (error**2 / c.last_error) ** 0.25 / _SAFETY
+        predicted = jnp.clip(predicted, _LEAST_CHANGE, _MOST_CHANGE)
+        change = jnp.where(accept & ~c.first, jnp.maximum(change, predicted), change)
+        following = jnp.minimum(h / change, largest)
+        following = jnp.where(accept & c.refused, jnp.minimum(following, h), following)
+        restart = jnp.where(accept & c.first, following, c.restart)
+        arrive = accept & lands
+        t = jnp.where(arrive, edge, jnp.where(accept, c.t + h, c.t))
+        y = jax.tree.map(lambda a, b: jnp.where(accept, b, a), c.y, new)
+        at = jnp.where(arrive, jnp.minimum(c.at + 1, len(edges) - 2), c.at)
+        record = c.record
+        if record is not None:
+            record = _recorded(record, c, accept, h, t, observe, new, stages)
+        if jumps is not None:
+            going = arrive & (t < edges[-1])
+            y = jax.tree.map(lambda a, leaf: jnp.where(going, a + row(leaf, at), a), y, jumps)
+        tries = c.tries + 1
+        small = active & ~accept & (following <= 1e-15 * jnp.maximum(jnp.abs(c.t), 1e-290))
+        status = jnp.where(small, jnp.where(finite, _TOO_SMALL, _NOT_FINITE), c.status)
+        unfinished = active & (status == _OK) & (tries >= max_steps) & (t < edges[-1])
+        return _Carry(
+            t=t,
+            y=y,
+            h=jnp.where(arrive, restart, jnp.where(active, following, c.h)),
+            at=at,
+            first=jnp.where(arrive, True, jnp.where(accept, False, c.first)),
+            refused=jnp.where(active, ~accept, c.refused),
+            restart=restart,
+            last_h=jnp.where(accept, h, c.last_h),
+            last_error=jnp.where(accept, jnp.maximum(error, 0.01), c.last_error),
+            status=jnp.where(unfinished, _TOO_MANY, status),
+            accepted=c.accepted + accept,
+            rejected=c.rejected + (active & ~accept),
+            tries=tries,
+            record=record,
+        )
+
+    return body
+
+
+def _step(system: System, t: Any, y: Any, h: Any, drive: Any, parameters: Any) -> tuple[Any, Any, Any]:
+    """Return the new state, the error estimate and the stages (stage first) of one step."""
+    import jax
+    import jax.numpy as jnp
+
+    if system.time_derivative is None:
+        in_time = jax.jvp(lambda s: system.rhs(s, y, drive, parameters), (t,), (jnp.ones_like(t),))[1]
+    else:
+        in_time = system.time_derivative(t, y, drive, parameters)
+    factors = system.solver.factor(1.0 / (GAMMA * h), t, y, drive, parameters)
+    alpha, a, c, d = (jnp.asarray(x) for x in (ALPHA, A, C, D))
+
+    def combined(weights: Any, k: Any) -> Any:
+        return jnp.tensordot(weights, k, axes=1)
+
+    def stage(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        k, _ = carry
+        argument = jax.tree.map(lambda leaf, stages: leaf + combined(a[i], stages), y, k)
+        f = system.rhs(t + alpha[i] * h, argument, drive, parameters)
+        b = jax.tree.map(lambda x, stages, s: x + combined(c[i], stages) / h + (h * d[i]) * s, f, k, in_time)
+        x = system.solver.solve(factors, b)
+        return jax.tree.map(lambda stages, new: stages.at[i].set(new), k, x), jax.tree.map(jnp.add, argument, x)
+
+    empty = jax.tree.map(lambda leaf: jnp.zeros((STAGES, *leaf.shape)), y)
+    stages, new = jax.lax.fori_loop(0, STAGES, stage, (empty, y))
+    return new, jax.tree.map(lambda k: k[-1], stages), stages
+
+
+def _norm(error: Any, old: Any, new: Any, rtol: float, atol: Any, lanes: bool) -> Any:
+    """Return the root mean square of the error in units of what is tolerated, over all components."""
+    import jax
+    import jax.numpy as jnp
+
+    leaves, shape = jax.tree.flatten(old)
+    allowed = [atol] * len(leaves) if np.ndim(atol) == 0 else shape.flatten_up_to(atol)
+    total, count = 0.0, 0
+    for e, a, b, tolerated in zip(*map(jax.tree.leaves, (error, old, new)), allowed, strict=True):
+        scaled = (e / (tolerated + rtol * jnp.maximum(jnp.abs(a), jnp.abs(b)))) ** 2
+        axes = tuple(range(scaled.ndim - 1 if lanes else scaled.ndim))
+        total = total + jnp.sum(scaled, axis=axes)
+        count += int(np.prod([scaled.shape[i] for i in axes]))
+    return jnp.sqrt(total / count)
+
+
+def _recorded(record: Any, c: _Carry, accept: Any, h: Any, t: Any, observe: Any, new: Any, stages: Any) -> Any:
+    """Keep what the dense output of this step needs; a step that was refused leaves a constant."""
+    import jax
+    import jax.numpy as jnp
+
+    ends, lengths, coefficients = record
+    old, new = observe(c.y), observe(new)
+    bends = [observe(jax.tree.map(lambda k, w=w: jnp.tensordot(w, k, axes=1), stages)) for w in jnp.asarray(H)]
+    polynomial = jnp.stack([old, *(jnp.where(accept, x, y) for x, y in zip((new, *bends), (old, 0.0, 0.0), strict=True))])
+    return (
+        ends.at[c.tries].set(jnp.where(_finished(c), jnp.inf, t)),
+        lengths.at[c.tries].set(h),
+        coefficients.at[c.tries].set(polynomial),
+    )
+
+
+def _finished(c: _Carry) -> Any:
+    """Return whether a lane does not advance any more (its rows of the record must not be found)."""
+    return c.status > 0
+
+
+def _sampled(record: Any, samples: Any, lanes: bool) -> Any:
+    """Evaluate the dense output, (samples, k) or (samples, k, lanes)."""
+    import jax
+    import jax.numpy as jnp
+
+    def one(ends: Any, lengths: Any, coefficients: Any) -> Any:
+        index = jnp.searchsorted(ends, samples, side="left")
+        found = (index < len(ends)) & jnp.isfinite(ends[jnp.minimum(index, len(ends) - 1)])
+        index = jnp.minimum(index, len(ends) - 1)
+        s = (1.0 + (samples - ends[index]) / lengths[index])[:, None]
+        y0, y1, bend, twist = (coefficients[index, i] for i in range(4))
+        values = (1.0 - s) * y0 + s * (y1 + (1.0 - s) * (bend + s * twist))
+        return jnp.where(found[:, None], values, jnp.nan)
+
+    return jax.vmap(one, in_axes=(-1, -1, -1), out_axes=-1)(*record) if lanes else one(*record)
