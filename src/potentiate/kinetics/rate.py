@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,9 +15,9 @@ class Voltage:
     zero_mV: float
     slope_mV: float
 
-    def factor(self, voltage_mV: float) -> float:
-        """Return the factor at a voltage."""
-        return math.exp((voltage_mV - self.zero_mV) / self.slope_mV)
+    def factor(self, voltage_mV: Any, exp: Callable[[Any], Any] = math.exp) -> Any:
+        """Return the factor at a voltage; of an array with the exponential of its library."""
+        return exp((voltage_mV - self.zero_mV) / self.slope_mV)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +74,13 @@ class AntonovBlock:
     kNi: float
     kNi_slope_mV: float
 
-    def factor(self, voltage_mV: float) -> float:
-        """Return the rate at a voltage, relative to a base rate of one."""
+    def factor(self, voltage_mV: Any, exp: Callable[[Any], Any] = math.exp) -> Any:
+        """Return the rate at a voltage, relative to a base rate of one; of an array with its library's exponential."""
         sodium = self.Na_mM / self.Kna_mM
         if self.direction == "forward":
-            caesium = self.Cs_mM / (self.Kcs_mM * math.exp(voltage_mV / self.Kcs_slope_mV))
-            return self.kP * math.exp(voltage_mV / self.kP_slope_mV) / ((1 + sodium) * (1 + sodium + caesium))
-        return self.kNo * math.exp(voltage_mV / self.kNo_slope_mV) / (1 + sodium) ** 2 + self.kNi * math.exp(
+            caesium = self.Cs_mM / (self.Kcs_mM * exp(voltage_mV / self.Kcs_slope_mV))
+            return self.kP * exp(voltage_mV / self.kP_slope_mV) / ((1 + sodium) * (1 + sodium + caesium))
+        return self.kNo * exp(voltage_mV / self.kNo_slope_mV) / (1 + sodium) ** 2 + self.kNi * exp(
             voltage_mV / self.kNi_slope_mV
         )
 

@@ -187,18 +187,23 @@ class Pattern:
         return a
 
     def solve(self, factors: dict[tuple[int, int], Any], b: Any) -> list[Any]:
-        """Return the solution as a list of rows; `b` is a sequence of rows."""
-        x = list(b)
+        """Return the solution as a list of rows; `b` is a sequence of rows, None for a row of zeros."""
+        x: list[Any] = list(b)
+
+        def subtract(i: int, k: int) -> None:
+            if (i, k) in factors and x[k] is not None:
+                change = factors[i, k] * x[k]
+                x[i] = -change if x[i] is None else x[i] - change
+
         for at, k in enumerate(self.order):
             for i in self.order[at + 1 :]:
-                if (i, k) in factors:
-                    x[i] = x[i] - factors[i, k] * x[k]
+                subtract(i, k)
         for at in range(self.size - 1, -1, -1):
             k = self.order[at]
             for j in self.order[at + 1 :]:
-                if (k, j) in factors:
-                    x[k] = x[k] - factors[k, j] * x[j]
-            x[k] = x[k] * factors[k, k]
+                subtract(k, j)
+            if x[k] is not None:
+                x[k] = x[k] * factors[k, k]
         return x
 
 
@@ -217,9 +222,8 @@ class Sparse:
     jacobian: Jacobian
 
     def factor(self, shift: Any, t: Any, y: Any, drive: Any, parameters: Any) -> Any:
-        """Return the factors, a list of arrays in a fixed order."""
-        a = self.pattern.factor(self.jacobian(t, y, drive, parameters), shift)
-        return a
+        """Return the factors."""
+        return self.pattern.factor(self.jacobian(t, y, drive, parameters), shift)
 
     def solve(self, factors: Any, b: Any) -> Any:
         """Return the solution, in the shape of `b`."""

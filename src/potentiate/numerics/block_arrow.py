@@ -1,0 +1,88 @@
+"""Many blocks that are coupled only through a few shared variables: the matrix of an arrow, solved block by block.
+
+``W = I s - J`` has one small matrix per block on its diagonal, columns and rows that couple each block to the shared
+variables, and a small shared matrix. Blocks are eliminated first, all at once along their common pattern; what is left
+is the Schur complement of the shared variables. Cost and memory are linear in the number of blocks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+
+from .elimination import Jacobian, Pattern
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BlockArrow:
+    """Solver for a state (blocks, shared) of arrays (k, blocks, ...) and (m, ...).
+
+    Attributes
+    ----------
+    pattern : Pattern
+        Of one block, k by k.
+    outward : tuple of (row of the block, shared)
+        Where df(block)/d(shared) is not zero.
+    inward : tuple of (shared, column of the block)
+        Where df(shared)/d(block) is not zero.
+    shared : int
+        Number m of shared variables.
+    jacobian : callable
+        Returns four sequences: values at the places of `pattern`, `outward` and `inward`, each of shape (blocks, ...)
+        or broadcasting to it, and the m x m shared matrix as rows of entries.
+    """
+
+    pattern: Pattern
+    outward: tuple[tuple[int, int], ...]
+    inward: tuple[tuple[int, int], ...]
+    shared: int
+    jacobian: Jacobian
+
+    @functools.cached_property
+    def _small(self) -> Pattern:
+        return Pattern.of(np.ones((self.shared, self.shared)))
+
+    def factor(self, shift: Any, t: Any, y: Any, drive: Any, parameters: Any) -> Any:
+        """Return the factors of the blocks, their answers to each shared variable, the rows, and the complement."""
+        import jax.numpy as jnp
+
+        own, outward, inward, shared = self.jacobian(t, y, drive, parameters)
+        blocks = self.pattern.factor(own, shift)
+        shape = y[0].shape[1:]
+        inward = [jnp.broadcast_to(v, shape) for v in inward]
+        answers = [self._answer(j, blocks, outward) for j in range(self.shared)]
+        complement: list[list[Any]] = [list(row) for row in shared]  # of J: the shift comes with the factors
+        for (i, column), value in zip(self.inward, inward, strict=True):
+            for j in range(self.shared):
+                answer = answers[j][column]
+                if answer is not None:
+                    complement[i][j] = complement[i][j] - jnp.sum(value * answer, axis=0)
+        values = [complement[i][j] for i, j in self._small.places]
+        return blocks, answers, inward, self._small.factor(values, shift)
+
+    def _answer(self, shared: int, blocks: Any, outward: Any) -> list[Any]:
+        """Return what every block does per unit of a shared variable (rows of zeros are None)."""
+        column: list[Any] = [None] * self.pattern.size
+        for (place, to), value in zip(self.outward, outward, strict=True):
+            if to == shared:
+                column[place] = -value
+        return self.pattern.solve(blocks, column)
+
+    def solve(self, factors: Any, b: Any) -> Any:
+        """Return the solution (blocks, shared)."""
+        import jax.numpy as jnp
+
+        blocks, answers, inward, small = factors
+        x = self.pattern.solve(blocks, b[0])
+        rest = [b[1][i] for i in range(self.shared)]
+        for (i, column), value in zip(self.inward, inward, strict=True):
+            rest[i] = rest[i] + jnp.sum(value * x[column], axis=0)
+        shared = self._small.solve(small, rest)
+        for j in range(self.shared):
+            for row, answer in enumerate(answers[j]):
+                if answer is not None:
+                    x[row] = x[row] - answer * shared[j]
+        return jnp.stack(x), jnp.stack(shared)
