@@ -286,15 +286,21 @@ def _stepper(
 
 
 def _in_one_piece(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that XLA neither inlines nor cuts into single calls."""
+    """Return a function that XLA neither inlines nor cuts into single calls.
+
+    Everything goes in as one array and comes out as one array: several buffers make XLA's emitter give up.
+    """
     import jax
     from jax.experimental.xla_metadata import set_xla_metadata
-
-    compiled = jax.jit(function)
+    from jax.flatten_util import ravel_pytree
 
     def call(*arguments: Any) -> Any:
+        packed, unpack = ravel_pytree(arguments)
+        shape = jax.eval_shape(function, *arguments)
+        _, unpack_found = ravel_pytree(jax.tree.map(lambda x: np.zeros(x.shape), shape))
+        whole = jax.jit(lambda x: ravel_pytree(function(*unpack(x)))[0])
         with set_xla_metadata(inlineable="false", xla_cpu_small_call="true"):
-            return compiled(*arguments)
+            return unpack_found(whole(packed))
 
     return call
 
