@@ -140,10 +140,13 @@ def apply_modulator(scheme: Scheme, modulator: Modulator) -> Scheme:
 
 def _layered(scheme: Scheme, ligand: str, mark: str, kept: list[tuple[int, int]], edges: list[Edge]) -> Scheme:
     """Return the scheme whose states are pairs of a base state and the number of sites that the ligand occupies."""
+    states = [scheme.states[s] + (f"{mark}{m}" if m else "") for s, m in kept]
+    if len(set(states)) < len(states):  # another ligand of the same kind is in the names already
+        states = [scheme.states[s] + (f"{mark}{m} {ligand}" if m else "") for s, m in kept]
     return dataclasses.replace(
         scheme,
         name=f"{scheme.name} + {ligand}",
-        states=tuple(scheme.states[s] + (f"{mark}{m}" if m else "") for s, m in kept),
+        states=tuple(states),
         classes=tuple(scheme.classes[s] for s, _ in kept),
         bound=tuple(scheme.bound[s] for s, _ in kept),
         conductance=tuple(scheme.conductance[s] for s, _ in kept),

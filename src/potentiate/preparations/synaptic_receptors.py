@@ -14,11 +14,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..kinetics.scheme import Scheme
+from ..mechanisms.cleft import Cleft
 from ..numerics.matrix_exponential import transition_matrix
 from .synaptic_glutamate import Glutamate
 
 #: Largest step at an age after the last release, (age ms, step ms): fine while glutamate changes fast.
 STEPS = ((0.4, 0.01), (1.0, 0.025), (math.inf, 0.05))
+#: Largest step where glutamate is a rectangle whose edge lies on a step: errs by 1e-5 of a train's peak.
+RECTANGLE_STEP_MS = 0.1
 #: With more distinct concentrations in a step than this the table is used.
 _MOST_EXACT = 24
 #: Table of propagators: concentrations (uM) spaced so that linear interpolation errs by less than 1e-4.
@@ -178,7 +181,7 @@ def conductance_nS(
             continue
         before = pulses[pulses <= k]
         age = (k - int(before[-1])) * dt_ms
-        limit = next(step for reach, step in STEPS if age < reach)
+        limit = _longest_step(glutamate, age)
         parts = max(1, math.ceil(dt_ms / limit - 1e-9))
         step = dt_ms / parts
         for j in range(parts):
@@ -187,6 +190,17 @@ def conductance_nS(
         k += 1
         record(k)
     return found
+
+
+def _longest_step(glutamate: Glutamate, age_ms: float) -> float:
+    """Return the largest step in which glutamate may be taken for constant, at an age after the last release."""
+    cleft = glutamate.cleft
+    if isinstance(cleft, Cleft) and not cleft.decays and cleft.pulse is not None:
+        # a rectangle is constant until its edge, and what is left between sites fades slowly
+        width = cleft.pulse[1]
+        if abs(width / RECTANGLE_STEP_MS - round(width / RECTANGLE_STEP_MS)) < 1e-9:
+            return RECTANGLE_STEP_MS
+    return next(step for reach, step in STEPS if age_ms < reach)
 
 
 def _rest(scheme: Scheme, ligands: Mapping[str, float], voltage_mV: float, temperature_C: float | None) -> np.ndarray:
