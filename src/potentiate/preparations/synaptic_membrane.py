@@ -114,6 +114,8 @@ def follow(
     trials, sites, samples = ampa_nS.shape
     if holding_mV is None and cell is None:
         raise ValueError("current clamp needs a cell")
+    if holding_mV is not None and site.calcium is None and series_GOhm <= 0:
+        return _clamped_at_once(ampa_nS, nmda_nS, site, holding_mV)
     start = holding_mV if holding_mV is not None else cell.rest_mV  # type: ignore[union-attr]
     cable = (np.full((trials, 1), start), np.full((trials, 1), start))
     head = np.full((trials, sites), start)
@@ -142,6 +144,27 @@ def follow(
             for name, values in zip(CALCIUM, calcium.advance(open_nS, a, head, first=k == 0), strict=True):
                 found[name][:, k] = values.mean(axis=1)
     return found
+
+
+def _clamped_at_once(
+    ampa_nS: np.ndarray, nmda_nS: np.ndarray, site: Site, holding_mV: float
+) -> dict[str, np.ndarray]:
+    """Return what `follow` does where nothing carries over from one sample to the next: all samples are one batch."""
+    trials, sites, samples = ampa_nS.shape
+    a, n = (np.moveaxis(g, 2, 1).reshape(trials * samples, sites) for g in (ampa_nS, nmda_nS))
+    heads = _Heads(site, a, n, np.zeros_like(a), 0.0)
+    dendrite, head = heads.clamped(np.full_like(a, holding_mV), holding_mV, np.inf)
+    g, drive = heads.seen(head)
+    open_nS = n * site.unblocked(head)
+    found = {
+        "synaptic": g[:, 0] * dendrite[:, 0] - drive[:, 0],
+        "ampa": (a * (head - site.ampa_mV)).sum(axis=1),
+        "nmda": (open_nS * (head - site.nmda_mV)).sum(axis=1),
+        "head": head.mean(axis=1),
+        "dendrite": dendrite[:, 0],
+        "soma": dendrite[:, 0],
+    }
+    return {name: values.reshape(trials, samples) for name, values in found.items()}
 
 
 class _Calcium:
