@@ -11,8 +11,9 @@ KEYS = {"potentiate", "command", "inputs", "assumed", "seed", "observables", "fi
 OBSERVABLE = {"id", "value", "unit", "interval", "status", "reason", "label", "conditions"}
 FINDING = {"id", "verdict", "model", "published", "unit", "source"}
 LABELS = {"model", "prediction", "calibration", "data"}
-# "not explained" is the membrane preparation's own word: no parameter is fitted, so it is no miss of a fit
-VERDICTS = {"pass", "near", "fail", "not simulable", "calibration", "not explained"}
+# "not explained" is the membrane preparation's own word: no parameter is fitted, so it is no miss of a fit;
+# "not run" is a finding on whole slices, which take minutes and are run when asked
+VERDICTS = {"pass", "near", "fail", "not simulable", "calibration", "not explained", "not run"}
 
 #: words of every command; the second group writes files
 LOOKUPS = [

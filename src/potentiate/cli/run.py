@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..evidence.battery import Battery, model_text, published_text, run_battery
+from ..evidence.battery import Battery, model_text, preparation_of, published_text, run_battery
 from ..evidence.scoring import as_json as verdict_json
 from ..evidence.scoring import cite
+from ..evidence.source_003 import as_json as guide_json
+from ..evidence.source_003 import lines as guide_lines
 from ..library.compound import cautions, find_compound
 from ..library.modulator import find_action
 from .output import Result, finish
@@ -24,13 +26,19 @@ _WHY_READINGS = (
 )
 
 
-def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
-    """Run the battery of a compound: every receptor and binding finding, model beside published value.
+#: Short names of preparations in the table.
+_SHORT = {"ca1-spine": "CA1 spine", "nucleus-magnocellularis": "calyx", "ca1-slice": "CA1 slice"}
+
+
+def run(compound: str, /, *, slices: bool = False, json: bool = False, out: str | None = None) -> int:
+    """Run the battery of a compound: every receptor, binding and synapse finding, model beside published value.
 
     Parameters
     ----------
     compound : str
         Name, synonym or CAS number.
+    slices : bool
+        Also run the findings on whole slices; each takes about a minute.
     json : bool
         Print one JSON object.
     out : str
@@ -38,13 +46,15 @@ def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
     """
     entity = find_compound(compound)
     entity.require_pharmacology()
-    battery = run_battery(entity, _progress(json))
+    battery = run_battery(entity, _progress(json), slices=slices)
     columns = ["finding", "what", "model (span)", "published", "verdict", "source"]
     rows: list[list[Any]] = []
     for finding, verdict in battery.scored:
         what = f"{finding.observable}, {finding.concentration or 'concentration not stated'}"
+        if where := _SHORT.get(preparation_of(finding)):
+            what = f"{where}: {what}"
         rows.append([finding.id, what, model_text(verdict), published_text(verdict), verdict.verdict, verdict.source])
-    findings = [verdict_json(v) for _, v in battery.scored]
+    findings = [{**verdict_json(v), "preparation": preparation_of(f)} for f, v in battery.scored]
     for finding in battery.density:
         found = battery.membrane
         assert found is not None
@@ -82,10 +92,23 @@ def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
                 "reason": reason,
             }
         )
+    for finding in battery.not_run:
+        findings.append(
+            {
+                "id": finding.id,
+                "verdict": "not run",
+                "model": None,
+                "published": None,
+                "unit": finding.effect.unit,
+                "source": cite(finding),
+                "reason": f"on a whole slice: {_slice_command(entity.id)}",
+                "preparation": preparation_of(finding),
+            }
+        )
     result = Result(
         "run",
         entity.id,
-        {"compound": entity.id},
+        {"compound": entity.id, "slices": slices},
         columns,
         rows,
         _observables(battery),
@@ -95,10 +118,18 @@ def run(compound: str, /, *, json: bool = False, out: str | None = None) -> int:
         title=f"run   {entity.name}   ensemble of schemes, worst first",
         figure=(lambda: _figure(battery, entity.name)) if battery.study is not None else None,
         recording=battery.study.brief if battery.study is not None else None,
-        extra={"references": _references(battery), "not_explained": _membrane_json(battery)},
+        extra={
+            "references": _references(battery),
+            "not_explained": _membrane_json(battery),
+            "source_003": guide_json(battery.guide) if battery.guide is not None else None,
+        },
     )
     result.assumed = list(battery.assumed)
     return finish(result, as_json=json, out=out)
+
+
+def _slice_command(compound: str) -> str:
+    return f"potentiate run {compound} --slices"
 
 
 def _short(text: str) -> str:
@@ -134,7 +165,13 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
     for _, verdict in battery.scored:
         counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
     counts["not simulable"] = len(battery.silent)
-    notes = ["  ".join(f"{word} {n}" for word, n in counts.items()), *_parameters(battery.compound)]
+    if battery.not_run:
+        counts["not run"] = len(battery.not_run)
+    notes = ["  ".join(f"{word} {n}" for word, n in counts.items())]
+    if battery.not_run:
+        minutes = f"about {len(battery.not_run)} min"
+        notes.append(f"Findings on whole slices, not run here ({minutes}): {_slice_command(battery.compound)}")
+    notes += _parameters(battery.compound)
     if battery.readings:
         notes.append(_WHY_READINGS)
         top = battery.study.rows[-1].label if battery.study else ""
@@ -144,6 +181,8 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
     if membrane is not None:
         notes.append(f"Binding: {membrane.verdict}. {membrane.reason}. What it would take: potentiate membrane")
         notes += [f"  {line}" for line in membrane.tension]
+    if battery.guide is not None:
+        notes += guide_lines(battery.guide)
     notes += _tensions(battery)
     if battery.study is not None and (top := battery.study.rows[-1].conditions["concentration_uM"]):
         notes += cautions(entity, top)

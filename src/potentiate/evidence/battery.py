@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..errors import UsageError
 from ..exposure.bath import PLACEMENTS, Bath
 from ..library.compound import Compound
-from ..library.finding import Finding, NoExperiment, findings_of
+from ..library.finding import Finding, NoExperiment, SliceExperiment, SynapseExperiment, findings_of
 from ..library.modulator import Action, find_action
 from ..library.scheme import find_scheme
 from ..measures.observable import Observable
@@ -19,8 +19,10 @@ from ..preparations.patch import Patch, Rig
 from ..preparations.patch_study import PatchStudy, study_patch
 from ..protocols.fast_application import slow_application
 from ..recordings.recording import Recording
+from . import source_003
 from .experiment import score_finding
 from .scoring import Verdict
+from .source_003 import Source003, check_source_003
 
 #: Binding findings on the density of [3H]AMPA sites, which the membrane preparation answers.
 DENSITY = ("ani-ampa-bmax", "ani-3h-ampa-low-density")
@@ -51,6 +53,10 @@ class Battery:
         Slow application without and with the highest concentration.
     slow_on_ms : float
         When the solution is half exchanged.
+    not_run : tuple of Finding
+        Findings on whole slices, which take about a minute each and were not asked for.
+    guide : Source003 or None
+        What the model says to the statements of source 003 on this compound.
     """
 
     compound: str
@@ -63,17 +69,23 @@ class Battery:
     assumed: tuple[str, ...]
     slow: Recording | None = None
     slow_on_ms: float = 0.0
+    not_run: tuple[Finding, ...] = ()
+    guide: Source003 | None = None
 
 
 _ORDER = {"fail": 0, "near": 1, "pass": 2, "not simulable": 3, "calibration": 4}
 
 
-def run_battery(compound: Compound, progress: Callable[[str], None] = lambda text: None) -> Battery:
+def run_battery(
+    compound: Compound, progress: Callable[[str], None] = lambda text: None, *, slices: bool = False
+) -> Battery:
     """Run every experiment of a compound's findings over the ensemble, and score it.
 
     Parameters
     ----------
     compound : Compound
+    slices : bool
+        Whether the findings on whole slices are run as well.
     progress : callable
         Told what runs.
 
@@ -93,7 +105,7 @@ def run_battery(compound: Compound, progress: Callable[[str], None] = lambda tex
             why="no receptor or binding finding and no receptor parameters are on record",
             do=f"see what is known: potentiate compound {compound.id}",
         )
-    scored, silent = [], []
+    scored, silent, not_run = [], [], []
     membrane = None
     for i, finding in enumerate(found):
         if finding.id in DENSITY:
@@ -103,6 +115,9 @@ def run_battery(compound: Compound, progress: Callable[[str], None] = lambda tex
         if isinstance(finding.experiment, NoExperiment):
             silent.append((finding, finding.experiment.none))
             continue
+        if isinstance(finding.experiment, SliceExperiment) and not slices:
+            not_run.append(finding)
+            continue
         progress(f"{i + 1}/{len(found)} {finding.id}")
         verdict = score_finding(finding)
         if verdict.verdict == "not simulable":
@@ -110,6 +125,10 @@ def run_battery(compound: Compound, progress: Callable[[str], None] = lambda tex
         else:
             scored.append((finding, verdict))
     scored.sort(key=lambda pair: (_ORDER[pair[1].verdict], pair[0].id))
+    guide = None
+    if compound.id == source_003.COMPOUND:
+        progress("source 003")
+        guide = check_source_003()
     progress("traces")
     study = _study(action)
     return Battery(
@@ -120,8 +139,10 @@ def run_battery(compound: Compound, progress: Callable[[str], None] = lambda tex
         tuple(f for f in found if f.id in DENSITY),
         study,
         _readings(action),
-        tuple(_assumed(action, [f for f, _ in scored])),
+        tuple(dict.fromkeys([*_assumed(action, [f for f, _ in scored]), *(guide.assumed if guide else ())])),
         *_slow(action),
+        tuple(not_run),
+        guide,
     )
 
 
@@ -178,6 +199,16 @@ def _assumed(action: Action | None, findings: list[Finding]) -> list[str]:
         assert not isinstance(finding.experiment, NoExperiment)
         told += finding.experiment.assumed
     return list(dict.fromkeys(told))
+
+
+def preparation_of(finding: Finding) -> str:
+    """Return the preparation that a finding is asked of, or an empty text where none is."""
+    experiment = finding.experiment
+    if isinstance(experiment, NoExperiment):
+        return ""
+    if isinstance(experiment, SynapseExperiment):
+        return experiment.arm.synapse
+    return experiment.arm.slice if isinstance(experiment, SliceExperiment) else experiment.preparation
 
 
 def model_text(verdict: Verdict) -> str:

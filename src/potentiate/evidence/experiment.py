@@ -20,9 +20,13 @@ def score_finding(finding: Finding) -> Verdict:
 
 
 def used(finding: Finding) -> bool:
-    """Return whether a parameter of the finding's drug was read from it or narrowed by it."""
+    """Return whether the model holds the finding already: a parameter was read from it, or nothing could miss it."""
     experiment = finding.experiment
-    if isinstance(experiment, NoExperiment) or experiment.arm.drug is None:
+    if isinstance(experiment, NoExperiment):
+        return False
+    if experiment.built_in:
+        return True
+    if experiment.arm.drug is None:
         return False
     action = find_action(experiment.arm.drug)
     return action is not None and finding.id in action.used

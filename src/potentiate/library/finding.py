@@ -188,6 +188,8 @@ class ExperimentDoc(Document, Generic[Arm]):
     base_scheme: str
     #: the finding is about the receptor of `base_scheme` only; otherwise the ensemble of schemes is asked
     specific: bool = False
+    #: the model cannot miss it: nothing that the drug could do there is on record. No test, then.
+    built_in: bool = False
     arm: Arm
     compare: Literal["ratio", "inverse_ratio", "value", "difference_percent"] = "ratio"
     reference: Arm | None = None
