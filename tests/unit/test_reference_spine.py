@@ -10,17 +10,17 @@ from scipy.integrate import solve_ivp
 
 from potentiate.errors import NumericalError, UsageError
 from potentiate.exposure.bath import Bath
-from potentiate.library.modulator import find_action
 from potentiate.library.scheme import find_scheme
 from potentiate.mechanisms.docked_release import DockedRelease, draw_docked_releases
 from potentiate.mechanisms.reference_spine import CALCIUM, FAST, quiet_start, spine_rates
 from potentiate.mechanisms.somatic_spike import injected_pA, linoid
 from potentiate.mechanisms.spine_calcium_channels import calcium_drive
 from potentiate.numerics.rosenbrock_grid import linked_solver, rosenbrock_step
+from potentiate.preparations.flicker_engine import FlickerRule, segment_steps
 from potentiate.preparations.reference_drive import driven_conductance, scheme_generators
 from potentiate.preparations.reference_grid import PULSE_STEPS, GridRule, time_grid
 from potentiate.preparations.reference_protocols import coded_theta_burst, doublets, published_inductions
-from potentiate.preparations.reference_spine import ReferenceSpine
+from potentiate.preparations.reference_spine import LEAD_MS, ReferenceSpine
 from potentiate.protocols.stimulation import Stimulation, stdp
 
 #: One number of runs in all tests: the loop is compiled once for each.
@@ -192,8 +192,8 @@ def twenty():
 
 def test_a_modulator_acts_through_the_scheme(twenty):
     """No drug in the bath: the base scheme. Drug: receptors stay open longer, the spine takes up more calcium."""
-    scheme = find_action("aniracetam").apply(find_scheme("Rodrigues2023"))
-    spine = ReferenceSpine(injected_pA=2000.0, ampa=scheme)
+    spine = ReferenceSpine(injected_pA=2000.0).with_compound("aniracetam")
+    assert spine.ampa.n > find_scheme("Rodrigues2023").n
     shape = dict(runs=RUNS, seed=1, after_ms=1000.0)
     without = spine.run(stdp(20, 10, 5, 2), Bath({"aniracetam": 0.0}), **shape)
     assert without.camkii_uM == pytest.approx(twenty.camkii_uM, rel=1e-6)
@@ -209,6 +209,9 @@ def test_a_seed_is_a_result_and_another_seed_another(twenty):
     other = spine.run(stdp(20, 10, 5, 2), runs=RUNS, seed=2, after_ms=1000.0)
     assert (other.can_uM != twenty.can_uM).any()
     assert twenty.seed == 1
+    by_id = {o.id: o for o in twenty.observables()}
+    assert by_id["weight_change"].value == pytest.approx(twenty.weight_change_percent.mean())
+    assert by_id["calcium_peak"].unit == "uM"
     assert any("deterministic" in a for a in twenty.assumed)
 
 
@@ -284,9 +287,56 @@ def test_protocols_have_the_coded_times():
     assert low.magnesium_mM == pytest.approx(1.2)
 
 
+# -------------------------------------------------------------------------------------------------- drawn channels
+def test_short_steps_with_expected_channels_are_the_rosenbrock_solution():
+    """The loop that draws channels, told not to draw: another integrator, another treatment of every channel."""
+    spine = ReferenceSpine(injected_pA=2000.0)
+    bout = stdp(2, 10, 20, 2)
+    accurate = spine.run(bout, runs=RUNS, seed=1, after_ms=300.0)
+    releases = draw_docked_releases(bout.pulses_ms, DockedRelease.at(2500.0), RUNS, np.random.default_rng(1))
+    pulses = np.array(bout.pulses_ms) + LEAD_MS
+    who = [(t + LEAD_MS, np.ones(RUNS)) for t in bout.spikes_ms]
+    end = max(bout.spikes_ms) + LEAD_MS + 300.0
+    found, ends = spine._run_drawn(pulses, releases.transmitter_uM, who, end, Bath(), 1, stochastic=False)
+    assert ends[-1] == pytest.approx(end, abs=2.0)
+    assert found["calcium_uM"].max(axis=0) == pytest.approx(accurate.calcium_uM.max(axis=1), rel=0.01)
+    assert found["can_uM"][-1] == pytest.approx(accurate.can_uM[:, -1], rel=0.02)
+    assert found["camkii_uM"][-1] == pytest.approx(accurate.camkii_uM[:, -1], rel=0.01)
+
+
+def test_drawn_channels_scatter_from_run_to_run_and_a_seed_repeats_them():
+    """One spike, no transmitter: with expected channels all runs are the same, with drawn ones calcium scatters around
+    the expected peak."""
+    spine = ReferenceSpine(channels="drawn")
+    spike = Stimulation("one spike", (), 100.0, (50.0,))
+    found = spine.run(spike, runs=8, seed=5, after_ms=10.0)
+    peaks = found.calcium_uM.max(axis=1)
+    expected = dataclasses.replace(spine, channels="expected").run(spike, runs=RUNS, seed=5, after_ms=10.0)
+    assert np.ptp(expected.calcium_uM.max(axis=1)) < 1e-9
+    assert peaks.std() > 0.1 * peaks.mean()
+    assert 0.6 < peaks.mean() / expected.calcium_uM.max() < 2.0
+    assert any("drawn" in a for a in found.assumed)
+    again = spine.run(spike, runs=8, seed=5, after_ms=10.0)
+    assert (again.can_uM == found.can_uM).all()
+
+
+def test_steps_near_events_are_short():
+    rule = FlickerRule()
+    steps = segment_steps(10.0, 300.0, np.array([100.0, 310.0]), rule)
+    assert steps.sum() == pytest.approx(290.0)
+    starts = 10.0 + np.cumsum(steps) - steps
+    near = (starts > 100.0) & (starts < 100.0 + rule.near_after_ms - 0.1)
+    assert steps[near] == pytest.approx(rule.near_ms, rel=1e-3)
+    assert steps[starts < 90.0] == pytest.approx(rule.far_ms, rel=1e-2)
+
+
 # -------------------------------------------------------------------------------------------------- refusals
 def test_refusals():
     spine = ReferenceSpine()
+    with pytest.raises(UsageError, match="is on record"):
+        spine.with_compound("caffeine")
+    with pytest.raises(UsageError, match="Channels"):
+        dataclasses.replace(spine, channels="some").run(Stimulation("x", (0.0,), 10.0))
     clamp = Stimulation("clamped", (0.0,), 100.0, holding_mV=0.0)
     with pytest.raises(UsageError, match="not voltage-clamped"):
         spine.run(clamp)

@@ -55,6 +55,57 @@ def gaba_open() -> np.ndarray:
     return OPEN
 
 
+class DrivenReceptors:
+    """Receptors of one kind in all runs, carried from one release to the next.
+
+    Parameters
+    ----------
+    generators : callable
+    conductance_nS : array, shape (n,)
+        All receptors of the spine in each state.
+    runs : int
+    """
+
+    def __init__(self, generators: Generators, conductance_nS: np.ndarray, runs: int) -> None:
+        self.generators, self.conductance_nS = generators, conductance_nS
+        self.bare = generators(np.array(0.0))
+        self.occupancy = np.tile(stationary(self.bare), (runs, 1))
+        self._tables: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+
+    def silence(self, since_ms: np.ndarray, length_ms: float) -> np.ndarray:
+        """Return the conductance at times since the start of a silence, shape (times, runs), and pass its length."""
+        key = np.round(np.append(since_ms, length_ms), 6).tobytes()
+        if key not in self._tables:
+            self._tables[key] = self._table(since_ms, length_ms)
+        seen, over = self._tables[key]
+        found = seen @ self.occupancy.T
+        self.occupancy = self.occupancy @ over
+        return found
+
+    def _table(self, since_ms: np.ndarray, length_ms: float) -> tuple[np.ndarray, np.ndarray]:
+        over = transition_matrix(self.bare, length_ms)
+        if len(since_ms) < 1000:
+            return transition_matrix(self.bare, since_ms) @ self.conductance_nS, over
+        # many times, few distinct steps between them: one product with a vector each
+        steps = np.round(np.diff(since_ms, prepend=0.0), 9)
+        matrices = {h: transition_matrix(self.bare, h) for h in np.unique(steps)}
+        seen, column = np.empty((len(since_ms), len(self.bare))), self.conductance_nS
+        for i, h in enumerate(steps):
+            column = matrices[h] @ column
+            seen[i] = column
+        return seen, over
+
+    def pulse(self, transmitter_uM: np.ndarray, width_ms: float, steps: int) -> np.ndarray:
+        """Return the conductance in the middle of each of `steps` steps of transmitter, shape (steps, runs)."""
+        matrices = transition_matrix(self.generators(transmitter_uM), 0.5 * width_ms / steps)
+        found = np.empty((steps, len(transmitter_uM)))
+        for step in range(steps):
+            self.occupancy = np.einsum("ri,rij->rj", self.occupancy, matrices)
+            found[step] = self.occupancy @ self.conductance_nS
+            self.occupancy = np.einsum("ri,rij->rj", self.occupancy, matrices)
+        return found
+
+
 def driven_conductance(
     generators: Generators,
     conductance_nS: np.ndarray,
@@ -80,38 +131,14 @@ def driven_conductance(
     -------
     array, shape (steps, runs)
     """
-    bare = generators(np.array(0.0))
-    rest = stationary(bare)
-    runs = len(transmitter_uM)
-    p = np.tile(rest, (runs, 1))
+    receptors = DrivenReceptors(generators, conductance_nS, len(transmitter_uM))
     middle = 0.5 * (grid_ms[1:] + grid_ms[:-1])
-    found = np.empty((len(middle), runs))
-    tables: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-
-    def silence(a: float, b: float) -> None:
-        nonlocal p
-        i, j = np.searchsorted(middle, (a, b))
-        since = np.append(middle[i:j] - a, b - a)
-        key = np.round(since, 6).tobytes()
-        if key not in tables:
-            matrices = transition_matrix(bare, since)
-            tables[key] = matrices[:-1] @ conductance_nS, matrices[-1]
-        seen, over = tables[key]
-        found[i:j] = seen @ p.T
-        p = p @ over
-
-    last = float(grid_ms[0])
+    found, last = [], float(grid_ms[0])
     for k, onset in enumerate(pulses_ms):
-        silence(last, float(onset))
-        end = float(onset) + width_ms
-        i, j = np.searchsorted(middle, (onset, end))
-        half_step = 0.5 * width_ms / (j - i)
-        matrices = transition_matrix(generators(transmitter_uM[:, k]), half_step)
-        for step in range(i, j):
-            p = np.einsum("ri,rij->rj", p, matrices)
-            found[step] = p @ conductance_nS
-            p = np.einsum("ri,rij->rj", p, matrices)
-        last = end
-    if last < grid_ms[-1]:
-        silence(last, float(grid_ms[-1]))
-    return found
+        i, j, e = np.searchsorted(middle, (last, onset, onset + width_ms))
+        found.append(receptors.silence(middle[i:j] - last, float(onset) - last))
+        found.append(receptors.pulse(transmitter_uM[:, k], width_ms, int(e - j)))
+        last = float(onset) + width_ms
+    i = np.searchsorted(middle, last)
+    found.append(receptors.silence(middle[i:] - last, float(grid_ms[-1]) - last))
+    return np.concatenate(found)

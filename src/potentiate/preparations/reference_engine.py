@@ -18,7 +18,7 @@ CHUNK = 2048
 
 
 @functools.cache
-def _register() -> None:
+def register_constants() -> None:
     """Let JAX see constants as numbers that may change without compiling again."""
     import dataclasses
 
@@ -87,7 +87,13 @@ def _program(
 
 
 def run_loop(
-    kind: str, readout: Readout, constants: Any, start: np.ndarray, steps_ms: np.ndarray, forcing: np.ndarray
+    kind: str,
+    readout: Readout,
+    constants: Any,
+    start: np.ndarray,
+    steps_ms: np.ndarray,
+    forcing: np.ndarray,
+    before: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Run the spine (``"spine"``) or the enzymes alone (``"enzymes"``) over a grid.
 
@@ -96,6 +102,8 @@ def run_loop(
     start : array, shape (runs, n)
     steps_ms : array, shape (steps,)
     forcing : array, shape (steps, runs, f)
+    before : (activation (runs, 2), units (runs, 3), dwell_ms (runs, 2)), optional
+        What the readout already holds; default: nothing has happened.
 
     Returns
     -------
@@ -110,14 +118,15 @@ def run_loop(
     from ..kinetics.ensemble import require_float64
 
     require_float64()
-    _register()
+    register_constants()
     program = _spine_program(readout) if kind == "spine" else _enzyme_program(readout)
     runs, n = start.shape
     offset = len(FAST) if kind == "spine" else 0
     enzymes = start[:, offset:]
     inside = readout.indicators(enzymes @ ACTIVE_CAN, enzymes @ ACTIVE_CAMKII)
-    units = np.tile([0.0, 1.0, 0.0], (runs, 1))
-    carry = tuple(jnp.asarray(x) for x in (start, np.zeros((runs, 2)), units, inside, np.zeros((runs, 2)), np.zeros(n)))
+    nothing = np.zeros((runs, 2)), np.tile([0.0, 1.0, 0.0], (runs, 1)), np.zeros((runs, 2))
+    activation, units, dwell = nothing if before is None else before
+    carry = tuple(jnp.asarray(x) for x in (start, activation, units, inside, dwell, np.zeros(n)))
     parts = []
     for i in range(0, len(steps_ms), CHUNK):
         h, u = steps_ms[i : i + CHUNK], forcing[i : i + CHUNK]

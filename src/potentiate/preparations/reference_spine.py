@@ -11,27 +11,34 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..errors import NumericalError, UsageError
 from ..exposure.bath import NO_DRUG, Bath
 from ..kinetics.scheme import Scheme
+from ..library.modulator import find_action, modulator_ids
 from ..library.scheme import find_scheme
 from ..mechanisms.calmodulin import EnzymeRates, enzyme_rates, unloaded
 from ..mechanisms.docked_release import DockedRelease, draw_docked_releases
-from ..mechanisms.geometrical_readout import Readout, weight_change_percent
+from ..mechanisms.geometrical_readout import Readout
 from ..mechanisms.reference_spine import SpineConstants, nmda_conductance_nS, nmda_receptors, quiet_start, spine_rates
 from ..mechanisms.somatic_spike import injected_pA
 from ..protocols.stimulation import Stimulation
-from .reference_drive import driven_conductance, gaba_generators, gaba_open, scheme_generators
+from .flicker_engine import FlickerLoop, FlickerRule, segment_steps
+from .reference_drive import DrivenReceptors, driven_conductance, gaba_generators, gaba_open, scheme_generators
 from .reference_engine import run_loop
 from .reference_grid import GridRule, time_grid
+from .reference_outcome import Induction, collect
 
 #: Time before the first event; the published runs leave as much.
 LEAD_MS = 500.0
 #: Time after the last event: the units have then followed what the enzymes did (the published figures use the same).
 AFTER_MS = 150_000.0
+
+#: Transmitter in the cleft, a square pulse.
+PULSE_MS = 1.0
 
 ASSUMED = (
     "channels of the spine are deterministic (published: every opening is drawn): calcium fluctuates less than there",
@@ -40,52 +47,10 @@ ASSUMED = (
     "enzymes, voltages and gates start from the spine's own rest, not from the published tables of initial values",
 )
 
-
-@dataclasses.dataclass(frozen=True)
-class Induction:
-    """What an induction did.
-
-    Attributes
-    ----------
-    time_ms : array, shape (bins,)
-        Ends of the bins of the traces; zero is the first event.
-    calcium_uM, can_uM, camkii_uM : arrays, shape (runs, bins)
-        Largest free calcium of each bin; calcineurin with calmodulin, and active CaMKII, at its end.
-    dwell_s : array, shape (runs, 2)
-        Time in the regions of depression and of potentiation.
-    units : array, shape (runs, 3)
-        Fractions depressed, unchanged, potentiated.
-    released : array, shape (runs,)
-        Stimuli that released transmitter.
-    error_uM : float
-        Largest estimate of the local integration error in free calcium.
-    seed : int or None
-    assumed : tuple of str
-    status : tuple of str, length runs
-        ``ok``, or why a run has no outcome (its numbers are NaN).
-    """
-
-    time_ms: np.ndarray
-    calcium_uM: np.ndarray
-    can_uM: np.ndarray
-    camkii_uM: np.ndarray
-    dwell_s: np.ndarray
-    units: np.ndarray
-    released: np.ndarray
-    error_uM: float
-    seed: int | None
-    assumed: tuple[str, ...]
-    status: tuple[str, ...]
-
-    @property
-    def weight_change_percent(self) -> np.ndarray:
-        """Potentiated minus depressed units of each run, per cent."""
-        return weight_change_percent(self.units)
-
-    def direction(self, none_below_percent: float = 10.0) -> str:
-        """Return ``LTP``, ``LTD`` or ``none`` for the mean of the runs that ended."""
-        mean = float(np.nanmean(self.weight_change_percent))
-        return "none" if abs(mean) < none_below_percent else "LTP" if mean > 0 else "LTD"
+DRAWN_ASSUMED = (
+    "AMPA and GABA-A receptors conduct as expected of them; NMDA receptors and calcium channels are drawn",
+    "two seconds after the last event channels return to their expected behaviour",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +71,9 @@ class ReferenceSpine:
         Any scheme without voltage dependence, so any AMPA scheme with a modulator applied. Relative conductances are
         taken as fractions of 36.5 pS.
     ampa_receptors, nmda_count, gaba_receptors : int
+    channels : {"expected", "drawn"}
+        NMDA receptors and calcium channels at their expected open fractions, or each opening drawn (about ten times
+        slower). Calcium acts through its second and fourth power, so the two do not agree on average.
     readout : Readout
     grid : GridRule
     """
@@ -125,6 +93,7 @@ class ReferenceSpine:
     ampa_receptors: int = 120
     nmda_count: int = 15
     gaba_receptors: int = 34
+    channels: str = "expected"
     readout: Readout = dataclasses.field(default_factory=Readout)
     grid: GridRule = dataclasses.field(default_factory=GridRule)
 
@@ -134,6 +103,23 @@ class ReferenceSpine:
         return SpineConstants.at(
             self.temperature_C, 1000.0 * self.calcium_mM, self.magnesium_mM, self.age_days, self.distance_um
         )
+
+    def with_compound(self, compound: str, variant: str | None = None) -> ReferenceSpine:
+        """Return the spine with a compound's modulator applied to its AMPA scheme; the bath sets its concentration.
+
+        Raises
+        ------
+        UsageError
+            No action of the compound on AMPA receptors is on record.
+        """
+        action = find_action(compound)
+        if action is None:
+            raise UsageError(
+                f"No action of {compound} on AMPA receptors is on record",
+                why="no effect is known, which is not an effect of zero",
+                do=f"one of {', '.join(modulator_ids())}",
+            )
+        return dataclasses.replace(self, ampa=action.apply(self.ampa, variant))
 
     def rest(self) -> np.ndarray:
         """Return the state without stimulation, shape (35,): ten minutes after a start near it."""
@@ -182,7 +168,14 @@ class ReferenceSpine:
         some = evoked.any(axis=0)
         late = pulses[some] + terminal.spike_delay_ms
         end = max([*pulses, *spikes]) + after_ms
-        width = 1.0
+        width = PULSE_MS
+        if self.channels == "drawn":
+            who = [(t, np.ones(runs)) for t in spikes]
+            who += [(t, w.astype(float)) for t, w in zip(late, evoked[:, some].T, strict=True)]
+            found, ends = self._run_drawn(pulses, releases.transmitter_uM, who, end, exposure, seed)
+            assumed = (*DRAWN_ASSUMED, *ASSUMED[2:], *stimulation.assumed)
+            released = (releases.transmitter_uM > 0).sum(axis=1)
+            return collect(ends - LEAD_MS, found, bin_ms, released, seed, assumed)
         grid = time_grid(pulses.tolist(), width, [*spikes, *late], self.injected_ms, end, self.grid)
         drive = self._drive(grid, pulses, width, releases.transmitter_uM, exposure)
         middle = 0.5 * (grid[1:] + grid[:-1])
@@ -194,7 +187,7 @@ class ReferenceSpine:
         found = run_loop("spine", self.readout, k, start, np.diff(grid), drive)
         released = (releases.transmitter_uM > 0).sum(axis=1)
         assumed = ASSUMED + stimulation.assumed
-        return _induction(grid[1:] - LEAD_MS, found, bin_ms, released, seed, assumed)
+        return collect(grid[1:] - LEAD_MS, found, bin_ms, released, seed, assumed)
 
     def read(self, time_ms: np.ndarray, calcium_uM: np.ndarray, *, bin_ms: float = 100.0) -> Induction:
         """Read out calcium that was computed elsewhere.
@@ -233,7 +226,61 @@ class ReferenceSpine:
         found["calcium_uM"] = ca[:, 1:].T
         found["error"] = np.zeros(1)
         assumed = ("free calcium is given: the enzymes do not draw on it",)
-        return _induction(t[1:] - t[0], found, bin_ms, np.zeros(runs, int), None, assumed)
+        return collect(t[1:] - t[0], found, bin_ms, np.zeros(runs, int), None, assumed)
+
+    def _run_drawn(
+        self,
+        pulses: np.ndarray,
+        transmitter: np.ndarray,
+        currents: list[tuple[float, np.ndarray]],
+        end: float,
+        exposure: Bath,
+        seed: int,
+        stochastic: bool = True,
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Return what :func:`run_loop` returns, with one row per segment, and the ends of the segments."""
+        rule, runs = FlickerRule(), len(transmitter)
+        kinds = self._receptors(exposure)
+        nmda_nS = nmda_conductance_nS(1000.0 * self.calcium_mM)
+        nmda = [(g, count, np.array(s.conductance) > 0) for g, s, count in kinds["nmda"]]
+        loop = FlickerLoop(self.readout, self.constants, self.rest(), nmda, nmda_nS, runs, seed, rule, stochastic)
+        ampa, gaba = (DrivenReceptors(g, c, runs) for g, c in (kinds["ampa"], kinds["gaba"]))
+        events = np.sort(np.concatenate([pulses, [t for t, _ in currents]]))
+        stop = min(end, float(events[-1]) + rule.stop_after_ms)
+        ends, rows = [], []
+
+        def pass_time(a: float, b: float, released: np.ndarray | None) -> None:
+            count = round(PULSE_MS / rule.near_ms)
+            steps = segment_steps(a, b, events, rule) if released is None else np.full(count, (b - a) / count)
+            middle = np.cumsum(steps) - 0.5 * steps
+            if released is None:
+                g = ampa.silence(middle, b - a), gaba.silence(middle, b - a)
+            else:
+                g = ampa.pulse(released, b - a, count), gaba.pulse(released, b - a, count)
+            current = np.zeros((len(steps), runs, 4))
+            for t, who in currents:
+                if a - 3.0 * self.injected_ms < t < b + 3.0 * self.injected_ms:
+                    self._inject(current, a + middle, t, who)
+            peaks = loop.advance(steps, *g, current[:, :, 3], released)
+            rows.append((*(p.max(axis=0) for p in peaks), *loop.plane()))
+            ends.append(b)
+
+        last = 0.0
+        for onset, released in zip(pulses, transmitter.T, strict=True):
+            pass_time(last, float(onset), None)
+            pass_time(float(onset), float(onset) + PULSE_MS, released)
+            last = float(onset) + PULSE_MS
+        pass_time(last, stop, None)
+        tail = time_grid([], PULSE_MS, [], self.injected_ms, max(end - stop, 1.0), self.grid)
+        steps = np.diff(tail)
+        quiet = np.zeros((len(steps), runs, 4))
+        found = run_loop(
+            "spine", self.readout, self.constants, loop.expected_state(), steps, quiet, loop.readout_state()
+        )
+        names = ("calcium_uM", "spine_mV", "can_uM", "camkii_uM")
+        for i, name in enumerate(names):
+            found[name] = np.concatenate([np.array([row[i] for row in rows]), found[name]])
+        return found, np.concatenate([ends, stop + tail[1:]])
 
     def _check(self, stimulation: Stimulation, exposure: Bath) -> None:
         if stimulation.holding_mV is not None:
@@ -242,71 +289,47 @@ class ReferenceSpine:
                 where=f"stimulation {stimulation.name!r}",
                 do="leave out the holding potential",
             )
+        if self.channels not in ("expected", "drawn"):
+            raise UsageError(f"Channels {self.channels!r}", do="one of expected, drawn")
         known = {*self.ampa.ligands, *self.glun2a.ligands, *self.glun2b.ligands}
         if strange := [name for name in exposure.drugs_uM if name not in known]:
             raise UsageError(
                 f"{strange[0]} acts on no receptor of this spine",
                 why="no effect is known there, which is not an effect of zero",
-                do="apply its modulator to the AMPA scheme: find_action(name).apply(scheme)",
+                do="apply its modulator to the AMPA scheme: spine.with_compound(name)",
             )
 
     def _drive(
         self, grid: np.ndarray, pulses: np.ndarray, width: float, transmitter: np.ndarray, exposure: Bath
     ) -> np.ndarray:
         drive = np.zeros((len(grid) - 1, len(transmitter), 4))
-        count_a, count_b = nmda_receptors(self.age_days, self.nmda_count)
-        nmda = nmda_conductance_nS(1000.0 * self.calcium_mM)
+        kinds = self._receptors(exposure)
+        nmda_nS = nmda_conductance_nS(1000.0 * self.calcium_mM)
+        nmda = [(g, nmda_nS * count * (np.array(s.conductance) > 0)) for g, s, count in kinds["nmda"]]
+        for column, parts in enumerate(([kinds["ampa"]], nmda, [kinds["gaba"]])):
+            for generators, g in parts:
+                drive[:, :, column] += driven_conductance(generators, g, grid, pulses, width, transmitter)
+        return drive
+
+    def _receptors(self, exposure: Bath) -> dict[str, Any]:
+        """Return generators and conductances (nS, all receptors) of AMPA and GABA, and the NMDA receptors."""
+        t = self.temperature_C
         ampa_g = np.array(self.ampa.conductance)
         if self.ampa.conductance_unit != "pS":
             ampa_g = 36.5 * ampa_g / ampa_g.max()
-        parts = [(0, self.ampa, 1e-3 * ampa_g * self.ampa_receptors)]
-        for scheme, count in ((self.glun2a, count_a), (self.glun2b, count_b)):
-            parts.append((1, scheme, nmda * count * (np.array(scheme.conductance) > 0)))
-        for column, scheme, g in parts:
-            generators = scheme_generators(scheme, exposure.drugs_uM, self.temperature_C)
-            drive[:, :, column] += driven_conductance(generators, g, grid, pulses, width, transmitter)
-        if self.inhibition:
-            g = 35e-3 * self.gaba_receptors * gaba_open()
-            generators = gaba_generators(self.temperature_C)
-            drive[:, :, 2] = driven_conductance(generators, g, grid, pulses, width, transmitter)
-        return drive
+        counts = nmda_receptors(self.age_days, self.nmda_count)
+        return {
+            "ampa": (scheme_generators(self.ampa, exposure.drugs_uM, t), 1e-3 * ampa_g * self.ampa_receptors),
+            "gaba": (gaba_generators(t), 35e-3 * self.gaba_receptors * self.inhibition * gaba_open()),
+            "nmda": [
+                (scheme_generators(scheme, exposure.drugs_uM, t), scheme, count)
+                for scheme, count in zip((self.glun2a, self.glun2b), counts, strict=True)
+            ],
+        }
 
     def _inject(self, drive: np.ndarray, middle: np.ndarray, onset: float, who: np.ndarray) -> None:
         i, j = np.searchsorted(middle, (onset - self.injected_ms, onset + 2.0 * self.injected_ms))
         drive[i:j, :, 3] += injected_pA(middle[i:j] - onset, self.injected_ms, self.injected_pA)[:, None] * who
-
-
-def _induction(
-    ends_ms: np.ndarray,
-    found: dict[str, np.ndarray],
-    bin_ms: float,
-    released: np.ndarray,
-    seed: int | None,
-    assumed: tuple[str, ...],
-) -> Induction:
-    failed = np.asarray(~np.isfinite(found["state"]).all(axis=1))
-    if failed.all():
-        raise NumericalError(
-            "The reference spine left the range of numbers", do="use a finer grid: grid=GridRule().refined(2)"
-        )
-    found["units"] = np.where(failed[:, None], np.nan, found["units"])
-    found["dwell_ms"] = np.where(failed[:, None], np.nan, found["dwell_ms"])
-    bins = np.floor(ends_ms / bin_ms).astype(int)
-    first = np.flatnonzero(np.diff(bins, prepend=bins[0] - 1))
-    last = np.append(first[1:], len(bins)) - 1
-    return Induction(
-        time_ms=ends_ms[last],
-        calcium_uM=np.maximum.reduceat(found["calcium_uM"], first, axis=0).T,
-        can_uM=found["can_uM"][last].T,
-        camkii_uM=found["camkii_uM"][last].T,
-        dwell_s=1e-3 * found["dwell_ms"],
-        units=found["units"],
-        released=released,
-        error_uM=float(np.nan_to_num(found["error"][16 if len(found["error"]) > 17 else 0])),
-        seed=seed,
-        assumed=assumed,
-        status=tuple("solver: not finite, grid too coarse" if f else "ok" for f in failed),
-    )
 
 
 def enzymes_at_rest(free_uM: float, rates: EnzymeRates) -> np.ndarray:
