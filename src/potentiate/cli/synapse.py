@@ -167,7 +167,7 @@ def synapse(
         f"{row.label}  {o.id}: {o.status}, {o.reason}"
         for row in study.rows
         for o in row.observables.values()
-        if o.id in MEASURES and not o.ok and o.reason != "no spine"
+        if o.id in MEASURES and not o.ok and o.reason not in ("no spine", "no NMDA current")
     ]
     inputs = {
         "compound": entity, "conc": labels, "preparation": preparation, "scheme": scheme, "variant": variant,
@@ -244,8 +244,8 @@ def _drug(
 
 def _changed(
     made: Synapse, scheme: str | None, cleft: str | None, release: str | None, probability: float | None,
-    sites: int | None, magnesium_block: str | None, mg: str | None, ca: str | None, calcium_law: str | None, without_glua2: bool,
-    temperature: str | None, voltage: str | None, current_clamp: bool, series: str | None,
+    sites: int | None, magnesium_block: str | None, mg: str | None, ca: str | None, calcium_law: str | None,
+    without_glua2: bool, temperature: str | None, voltage: str | None, current_clamp: bool, series: str | None,
 ) -> Synapse:  # fmt: skip
     """Return the preparation with what the options change."""
     if voltage is not None and current_clamp:

@@ -80,7 +80,7 @@ def measure_response(recording: Recording, until_ms: float | None = None) -> Obs
     total = charge(t, mean, at, convention="window", window_ms=(BEFORE_MS, float(t[-1])))
     found = {
         "amplitude": dataclasses.replace(at.amplitude, id="amplitude", unit=unit),
-        "rise": rise(t, mean, at),
+        "rise": dataclasses.replace(rise(t, mean, at), id="rise"),
         "tau_weighted": weighted_tau(t, mean, at, convention="charge over peak"),
         "half_width": half_width(t, mean, at),
         "charge": dataclasses.replace(total, unit="fC" if unit == "pA" else f"{unit} ms"),

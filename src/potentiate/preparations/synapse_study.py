@@ -14,8 +14,8 @@ from ..units import show_concentration
 from . import synapse_assays as assays
 from .synapse import Synapse
 
-#: Sample interval of trains.
-TRAIN_DT_MS = 0.1
+#: Sample intervals of single responses, whose rise must be resolved, and of pairs and trains.
+SINGLE_DT_MS, TRAIN_DT_MS = 0.02, 0.1
 
 #: Columns of the table and their units; the first four are in mV where the cell is free.
 MEASURES = {
@@ -124,9 +124,11 @@ def study_synapse(
     can_be_free = synapse.cell is not None and not any(r.blocks_by_itself for r in synapse.receptors)
     rows = []
     for label, bath in baths:
-        single = assays.single(synapse, bath, seed=seed, trials=trials, variant=variant)
+        single = assays.single(synapse, bath, seed=seed, trials=trials, variant=variant, dt_ms=SINGLE_DT_MS)
         found = dict(assays.measure_response(single))
-        found["ppr"] = assays.paired_pulse(synapse, bath, interval_ms, seed=seed, trials=trials, variant=variant)
+        found["ppr"] = assays.paired_pulse(
+            synapse, bath, interval_ms, seed=seed, trials=trials, variant=variant, dt_ms=TRAIN_DT_MS
+        )
         few = max(3, trials // 2)
         train = assays.stimulate_train(
             synapse, bath, rate_Hz, pulses, seed=seed, trials=few, variant=variant, dt_ms=TRAIN_DT_MS
@@ -156,6 +158,8 @@ def study_synapse(
         rows.append(StudyRow(label, conditions, found, single, train.recording, train.relative, free))
     where = "with the cell free (current clamp)" if can_be_free else "in the same clamp"
     notes = [f"NMDA charge and calcium: {pulses} pulses at {rate_Hz:g} Hz {where}; calcium is a mean over spines"]
+    if synapse.calcium is None:
+        notes = [f"{synapse.name} has no spines, so no calcium"]
     return SynapseStudy(synapse, tuple(rows), rate_Hz, pulses, tuple(notes))
 
 
