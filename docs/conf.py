@@ -28,7 +28,7 @@ extensions = [
     "bibliography_style",
 ]
 # tables that pages include are no pages
-exclude_patterns = ["_build", "_templates", "studies/coverage*.md", "studies/sbc.md"]
+exclude_patterns = ["_build", "_templates", "studies/coverage*.md", "studies/sbc.md", "studies/synapse.md"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "deflist"]
