@@ -45,6 +45,8 @@ class Receptors:
     ampa_nS, nmda_nS : float
         Conductance of one synapse with all channels open (in the largest open state) and no block.
     temperature_C : float or None
+    changed : Scheme or None
+        A second kind of AMPA receptor, which plasticity may insert.
     """
 
     ampa: Scheme
@@ -52,16 +54,20 @@ class Receptors:
     ampa_nS: float
     nmda_nS: float
     temperature_C: float | None = None
+    changed: Scheme | None = None
 
     @property
     def observe(self) -> np.ndarray:
-        """Open conductance by state, shape (states, 2): AMPA and NMDA in nS."""
-        ampa = _relative(self.ampa) * self.ampa_nS
-        nmda = [_relative(s) * share * self.nmda_nS for s, share in self.nmda]
-        n = len(ampa)
-        found = np.zeros((n + sum(map(len, nmda)), 2))
-        found[:n, 0] = ampa
-        found[n:, 1] = np.concatenate([*nmda, np.empty(0)])
+        """Open conductance by state, shape (states, 3): AMPA, AMPA of the changed kind, NMDA; in nS."""
+        blocks = [(0, _relative(self.ampa) * self.ampa_nS)]
+        if self.changed is not None:
+            blocks.append((1, _relative(self.changed) * self.ampa_nS))
+        blocks += [(2, _relative(s) * share * self.nmda_nS) for s, share in self.nmda]
+        found = np.zeros((sum(len(g) for _, g in blocks), 3))
+        at = 0
+        for column, g in blocks:
+            found[at : at + len(g), column] = g
+            at += len(g)
         return found
 
     def generator(self, glutamate_uM: float, drugs_uM: Mapping[str, float]) -> np.ndarray:
@@ -79,7 +85,8 @@ class Receptors:
 
     @property
     def _schemes(self) -> tuple[Scheme, ...]:
-        return (self.ampa, *[s for s, _ in self.nmda])
+        changed = () if self.changed is None else (self.changed,)
+        return (self.ampa, *changed, *[s for s, _ in self.nmda])
 
     def _generator(self, scheme: Scheme, glutamate_uM: float, drugs_uM: Mapping[str, float]) -> np.ndarray:
         ligands = {name: c for name, c in drugs_uM.items() if name in scheme.ligands}
@@ -101,7 +108,7 @@ class Synapses:
         Layer of the cell.
     multiplicity : array, shape (synapses,)
         How many real synapses each stands for.
-    ampa_scale, nmda_scale : array, shape (synapses,)
+    ampa_scale, changed_scale, nmda_scale : array, shape (synapses,)
         Receptor numbers relative to :class:`Receptors`.
     probability : array, shape (synapses,)
         Release probability at rest.
@@ -110,6 +117,7 @@ class Synapses:
     layer: np.ndarray
     multiplicity: np.ndarray
     ampa_scale: np.ndarray
+    changed_scale: np.ndarray
     nmda_scale: np.ndarray
     probability: np.ndarray
 
@@ -367,7 +375,7 @@ def _model(
 
     return {
         "observe": receptors.observe,
-        "scale": np.stack([synapses.ampa_scale, synapses.nmda_scale], axis=1),
+        "scale": np.stack([synapses.ampa_scale, synapses.changed_scale, synapses.nmda_scale], axis=1),
         "onto": onto * used[:, None],
         "layer": synapses.layer,
         "c": np.array(cell.capacitance_pF), "leak": np.array(cell.leak_nS), "join": np.array(cell.coupling_nS),
@@ -418,7 +426,7 @@ def _compiled(clamped: bool) -> Any:
         # receptors: exact; conductances at the midpoint by the mean of both ends
         r = propagate(table, x["kind"], state["r"], x["code"])
         open_nS = 0.5 * ((state["r"] + r) @ model["observe"]) * model["scale"]
-        ga, gn_open = open_nS[:, 0], open_nS[:, 1]
+        ga, gn_open = open_nS[:, 0] + open_nS[:, 1], open_nS[:, 2]
 
         # interneurons
         ri = propagate_mean(inter_table, x["inter_kind"], state["ri"], x["inter"])

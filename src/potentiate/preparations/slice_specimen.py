@@ -15,6 +15,7 @@ from ..library.slice_document import SliceDocument
 from ..library.solution import Potentials
 from ..mechanisms.calcium import CalciumChannel, CalciumDynamics, FixedShare
 from ..mechanisms.cleft import CLEFTS, Cleft, DiffusionCleft
+from ..mechanisms.expression import Route, express
 from ..mechanisms.feedforward_inhibition import FeedforwardInhibition
 from ..mechanisms.magnesium_block import BLOCKS
 from ..mechanisms.pyramidal_cell import PyramidalCell
@@ -83,13 +84,20 @@ class Specimen:
     release : ReleaseLaw
     cleft : Cleft or DiffusionCleft
     synapses : Synapses
-        Of the test pathway; multiplicity for full recruitment.
+        Of all pathways; multiplicity for full recruitment.
+    pathway : array of int, shape (synapses,)
+        Which pathway reaches each.
     efficacy : array, shape (synapses,)
         At the start: 0 (down) or 1 (up).
     rule : ThresholdPlasticity
     pre, post : array, shape (synapses,)
         Peaks of the calcium integral by one release and by one spike, without drug: the thresholds rest on them.
     persistence : float
+        Share of the enlargement by LTP that this slice keeps.
+    route : str
+        What a change of strength changes: number, conductance, gating or composition of receptors.
+    enlargement : float
+        Response of a changed receptor over that of a resident one (gating).
     """
 
     document: SliceDocument
@@ -98,11 +106,14 @@ class Specimen:
     release: ReleaseLaw
     cleft: Cleft | DiffusionCleft
     synapses: Synapses
+    pathway: np.ndarray
     efficacy: np.ndarray
     rule: ThresholdPlasticity
     pre: np.ndarray
     post: np.ndarray
     persistence: float
+    route: Route = "number"
+    enlargement: float = 1.0
 
     def simulate(
         self,
@@ -110,9 +121,9 @@ class Specimen:
         releases: np.ndarray,
         drugs: Drugs = NO_DRUGS,
         *,
-        scale: np.ndarray | float = 1.0,
-        receptors: Receptors | None = None,
+        strength: np.ndarray | float = 1.0,
         recruited: float | None = None,
+        fires: bool = True,
     ) -> Course:
         """Simulate a bout with given releases.
 
@@ -121,20 +132,22 @@ class Specimen:
         stimulation : Stimulation
         releases : array, shape (synapses, pulses)
         drugs : Drugs
-        scale : array or float
-            AMPA receptors relative to the start.
-        receptors : Receptors, optional
-            Others than at the start (a switch of expression).
+        strength : array or float
+            Of each synapse relative to the start.
         recruited : float, optional
             Part of the fibres; default that of the stimulation.
+        fires : bool
+            Whether the cell spikes; an average over many cells does not.
         """
         part = stimulation.strength if recruited is None else recruited
         left = drugs.blocked
         s = self.synapses
+        made = express(self.route, np.broadcast_to(strength, len(s)), s.ampa_scale, self.enlargement)
         synapses = dataclasses.replace(
             s,
             multiplicity=s.multiplicity * part,
-            ampa_scale=s.ampa_scale * scale * left.ampa,
+            ampa_scale=made.resident * made.unitary * left.ampa,
+            changed_scale=made.changed * made.unitary * left.ampa,
             nmda_scale=s.nmda_scale * left.nmda,
         )
         q = self.dendrite.inhibition
@@ -147,9 +160,14 @@ class Specimen:
                 autoreceptor=q.autoreceptor * left.autoreceptor,
             ),
             interneuron=with_modulators(self.dendrite.interneuron, drugs.modulators_uM, drugs.on_interneurons),
+            cell=self.dendrite.cell if fires else dataclasses.replace(self.dendrite.cell, threshold_mV=np.inf),
         )
-        own = self.receptors if receptors is None else receptors
-        own = dataclasses.replace(own, ampa=with_modulators(own.ampa, drugs.modulators_uM))
+        own = self.receptors
+        own = dataclasses.replace(
+            own,
+            ampa=with_modulators(own.ampa, drugs.modulators_uM),
+            changed=own.changed and with_modulators(own.changed, drugs.modulators_uM),
+        )
         grid = pulse_grid(stimulation.pulses_ms, stimulation.duration_ms, self.cleft, stimulation.spikes_ms)
         law = self._law(left)
         return simulate_bout(
@@ -171,27 +189,31 @@ class Specimen:
 
     def respond(
         self,
-        strength: float,
+        recruited: float,
         drugs: Drugs = NO_DRUGS,
         *,
-        scale: np.ndarray | float = 1.0,
+        pathway: int = 0,
+        strength: np.ndarray | float = 1.0,
         potentiated: float = 1.0,
-        receptors: Receptors | None = None,
         after_ms: float = 80.0,
     ) -> Course:
         """Return the response to one test pulse, averaged over releases: every synapse in proportion to its chance.
 
+        The average over many cells does not spike.
+
         Parameters
         ----------
-        strength : float
-        drugs, scale, receptors
+        recruited : float
+            Part of the fibres.
+        drugs, strength
             As for :meth:`simulate`.
+        pathway : int
         potentiated : float
             What a tetanus has left on the release probability.
         """
-        pulse = Stimulation("test pulse", (0.0,), after_ms, strength=strength)
-        chance = np.minimum(1.0, self.synapses.probability * drugs.blocked.release * potentiated)
-        return self.simulate(pulse, chance[:, None], drugs, scale=scale, receptors=receptors)
+        pulse = Stimulation("test pulse", (0.0,), after_ms, strength=recruited)
+        chance = self._chance(pathway, drugs.blocked.release * potentiated)
+        return self.simulate(pulse, chance[:, None], drugs, strength=strength, fires=False)
 
     def learn(
         self,
@@ -200,7 +222,8 @@ class Specimen:
         drugs: Drugs = NO_DRUGS,
         rng: np.random.Generator | None = None,
         *,
-        scale: np.ndarray | float = 1.0,
+        pathway: int = 0,
+        strength: np.ndarray | float = 1.0,
         potentiated: float = 1.0,
         reduce: bool = True,
     ) -> tuple[np.ndarray, Course]:
@@ -214,18 +237,21 @@ class Specimen:
         drugs : Drugs
         rng : Generator
             Draws the releases.
-        scale, potentiated
+        pathway, strength, potentiated
             As for :meth:`respond`.
         reduce : bool
             Simulate :data:`REPEATED_PULSES` of a long regular low-frequency train and repeat them.
         """
         rng = np.random.default_rng(0) if rng is None else rng
         bout, repeats = _shortened(stimulation) if reduce else (stimulation, 1)
-        chance = self.synapses.probability * drugs.blocked.release * potentiated
-        p = self.release.probabilities(bout.pulses_ms, np.minimum(1.0, chance))
+        chance = self._chance(pathway, drugs.blocked.release * potentiated)
+        p = self.release.probabilities(bout.pulses_ms, chance)
         releases = draw_releases(p, len(self.synapses), rng).astype(float)
-        course = self.simulate(bout, releases, drugs, scale=scale)
+        course = self.simulate(bout, releases, drugs, strength=strength)
         return self.move(bin_calcium(course.t_ms, course.calcium_uM, BIN_MS), efficacy, repeats), course
+
+    def _chance(self, pathway: int, factor: float) -> np.ndarray:
+        return np.where(self.pathway == pathway, np.minimum(1.0, self.synapses.probability * factor), 0.0)
 
     def move(self, calcium_uM: np.ndarray, efficacy: np.ndarray, repeats: int = 1) -> np.ndarray:
         """Return the efficacy after a course of binned calcium, given `repeats` times; shape (synapses,)."""
@@ -280,6 +306,10 @@ def draw_specimen(
     magnesium_block: str | None = None,
     cleft: str | None = None,
     gaba: float = 1.0,
+    pathways: int = 1,
+    route: Route = "number",
+    changed: Scheme | None = None,
+    enlargement: float = 1.0,
 ) -> Specimen:
     """Draw one slice.
 
@@ -299,9 +329,13 @@ def draw_specimen(
     magnesium_block, cleft : str, optional
     gaba : float
         Part of the inhibition that is intact.
+    pathways : int
+        Separate bundles of fibres onto the same cell.
+    route, changed, enlargement
+        See :class:`Specimen`; the scheme of the changed receptors.
     """
     rng = np.random.default_rng(seed)
-    d, n = document, synapses
+    d, n = document, synapses * pathways
 
     def factor(name: str) -> float:
         cv = d.between(name)
@@ -309,13 +343,19 @@ def draw_specimen(
         return float(np.exp(cv * draw - 0.5 * cv**2)) if between else 1.0
 
     more_fibres, more_nmda, more_gaba, more_kept = map(factor, ("fibres", "nmda_conductance", "gaba", "persistence"))
-    up = rng.permutation(np.arange(n) < round(d.number("initially_up") * n))
+    pathway = np.repeat(np.arange(pathways), synapses)
+    # as many up synapses, and as many in each layer, in every pathway
+    up = np.concatenate(
+        [rng.permutation(np.arange(synapses) < round(d.number("initially_up") * synapses)) for _ in range(pathways)]
+    )
+    layers = np.concatenate([rng.permutation(_layers(document, synapses)) for _ in range(pathways)])
     ratio = d.number("up_over_down")
     relative = np.where(up, ratio, 1.0) / (1.0 + d.number("initially_up") * (ratio - 1.0))
     sites = Synapses(
-        rng.permutation(_layers(document, n)),
-        np.full(n, d.number("fibres") * more_fibres / n),
+        layers,
+        np.full(n, d.number("fibres") * more_fibres / synapses),
         relative * _log_normal(rng, d.number("receptor_cv"), n),
+        np.zeros(n),
         np.ones(n),
         np.clip(d.number("release_probability") * _log_normal(rng, d.number("release_cv"), n), 0.01, 1.0),
     )
@@ -327,6 +367,7 @@ def draw_specimen(
         d.number("ampa_conductance"),
         d.number("nmda_conductance") * more_nmda,
         temperature_C,
+        changed,
     )
     dendrite = _dendrite(document, potentials, magnesium_block, more_gaba * gaba)
     rule = plasticity_rule(document)
@@ -337,11 +378,14 @@ def draw_specimen(
         dataclasses.replace(PLASTICITIES[d.choices.release], p0=d.number("release_probability")),
         CLEFTS[d.choices.cleft if cleft is None else cleft],
         sites,
+        pathway,
         up.astype(float),
         rule,
         np.zeros(n),
         np.zeros(n),
         float(np.clip(d.rule("persistence") * more_kept, 0.0, 1.0)),
+        route,
+        enlargement,
     )
     return dataclasses.replace(specimen, pre=_peak(specimen, (0.0,), ()), post=_peak(specimen, (), (0.0,)))
 
