@@ -110,7 +110,8 @@ class Slice:
             *self.bath.complaints(self.temperature_C),
             f"{self.synapses} synapses per pathway are simulated for those of one cell; each stands for several",
             "the head of a spine follows its dendrite without delay (its time constant is 4 us)",
-            "responses are computed at graded times and interpolated between them; test pulses leave the efficacy alone",
+            "responses are computed at graded times and interpolated between them",
+            "test pulses leave the efficacy alone",
             "one cell stands for the population; a test response is the average over its releases",
             f"of a long slow train {REPEATED_PULSES} pulses are simulated, then repeated",
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..errors import UsageError
 from ..library.block import SLICE_TARGETS, actions_on, release_left, targets_left
@@ -42,7 +42,7 @@ def drugs_in(concentrations_uM: Mapping[str, float], *, on_interneurons: bool = 
     return Drugs(modulators, Blocked(ampa, nmda, gaba, autoreceptor, release), on_interneurons)
 
 
-def assumed_of(compounds: list[str]) -> list[str]:
+def assumed_of(compounds: Iterable[str]) -> list[str]:
     """Return what is assumed of the actions of compounds."""
     found = []
     for name in compounds:

@@ -243,7 +243,7 @@ class Specimen:
             Simulate :data:`REPEATED_PULSES` of a long regular low-frequency train and repeat them.
         """
         rng = np.random.default_rng(0) if rng is None else rng
-        bout, repeats = _shortened(stimulation) if reduce else (stimulation, 1)
+        bout, repeats = shortened(stimulation) if reduce else (stimulation, 1)
         chance = self._chance(pathway, drugs.blocked.release * potentiated)
         p = self.release.probabilities(bout.pulses_ms, chance)
         releases = draw_releases(p, len(self.synapses), rng).astype(float)
@@ -265,7 +265,7 @@ class Specimen:
         return efficacy
 
 
-def _shortened(stimulation: Stimulation) -> tuple[Stimulation, int]:
+def shortened(stimulation: Stimulation) -> tuple[Stimulation, int]:
     """Return the beginning of a long regular slow train, and how often it is repeated."""
     pulses = np.array(stimulation.pulses_ms)
     gaps = np.diff(pulses)
@@ -342,7 +342,7 @@ def draw_specimen(
         draw = rng.standard_normal()
         return float(np.exp(cv * draw - 0.5 * cv**2)) if between else 1.0
 
-    more_fibres, more_nmda, more_gaba, more_kept = map(factor, ("fibres", "nmda_conductance", "gaba", "persistence"))
+    more_fibres, more_nmda, more_gaba, more_kept = map(factor, ("fibres", "nmda_conductance", "gaba", "kept"))
     pathway = np.repeat(np.arange(pathways), synapses)
     # as many up synapses, and as many in each layer, in every pathway
     up = np.concatenate(
