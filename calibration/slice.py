@@ -86,7 +86,7 @@ def change(trained: Trained, finding: str, numbers: dict[str, float]) -> float:
     drive = np.clip(after - specimen.efficacy, -1.0, 1.0)
     kept = float(np.clip(numbers["persistence"] * trained.relative_persistence, 0.0, 1.0))
     traffic = Trafficking(persistence=kept, ltd_gain=numbers["ltd_gain"])
-    strength = simulate_trafficking(traffic, Induction(0.0, drive), np.array([READ_MIN]))[0]
+    strength = simulate_trafficking(traffic, Induction(0.0, drive), np.array([READ_MIN]), tolerance=1e-4)[0]
     if finding == "ltp-pairing-ca1":
         return 100.0 * (current(specimen, strength) / current(specimen) - 1.0)
     base, window = slope(specimen)

@@ -7,6 +7,9 @@ import dataclasses
 
 import numpy as np
 
+#: Bins per window of :func:`move_efficacy`; 20 bins of 5 ms are short beside the 70 s of the bistable term.
+WINDOW = 20
+
 
 @dataclasses.dataclass(frozen=True)
 class ThresholdPlasticity:
@@ -97,20 +100,22 @@ def move_efficacy(
 ) -> np.ndarray:
     """Return the efficacy after a course of integrated calcium, shape (synapses,).
 
-    In each bin the terms that calcium switches on are exact (linear in the efficacy); the slow bistable term is added
-    by its rate.
+    The terms that calcium switches on are linear in the efficacy: the maps of the bins of a window are multiplied
+    exactly. The slow bistable term is added once per window.
     """
     rho = np.array(start, dtype=float)
     h = bin_ms / 1000.0 / rule.tau_s
     up = rule.potentiation_rate * np.asarray(integral > potentiation, dtype=float)
     total = up + rule.depression_rate * np.asarray(integral > depression, dtype=float)
-    busy: np.ndarray = np.max(total, axis=1) > 0
     decay = np.exp(-total * h)
-    with np.errstate(invalid="ignore"):
-        target = np.where(total > 0, up / total, 0.0)
-    for k in range(len(integral)):
-        slow = -rho * (1.0 - rho) * (rule.unstable - rho) * h
-        rho = target[k] + (rho - target[k]) * decay[k] + slow if busy[k] else rho + slow
+    gained = (1.0 - decay) * np.divide(up, total, out=np.zeros_like(up), where=total > 0)
+    for at in range(0, len(integral), WINDOW):
+        window = slice(at, at + WINDOW)
+        d, width = decay[window], min(WINDOW, len(integral) - at)
+        left = np.cumprod(d[::-1], axis=0)[::-1]  # of what a bin gains, the later bins of the window leave this
+        later = np.concatenate([left[1:], np.ones((1, d.shape[1]))])
+        slow = -rho * (1.0 - rho) * (rule.unstable - rho) * h * width
+        rho = left[0] * rho + (gained[window] * later).sum(axis=0) + slow
     return rho
 
 
