@@ -261,15 +261,13 @@ def simulate_bout(
     for at in range(0, n, PIECE):
         piece = slice(at, min(at + PIECE, n))
         per_step = {
-            "h": grid.widths_ms[piece], "kind": steps.kind[piece], "inter_kind": steps.inter_kind[piece],
-            "code": codes[piece], "inter": inter[piece], "forced": forced[piece],
-            "t": grid.edges_ms[1:][piece],
+            "h": grid.widths_ms[piece], "kind": steps.kind[piece], "code": codes[piece], "forced": forced[piece],
+            **{name: values[piece] for name, values in inter.items()},
         }  # fmt: skip
         pad = PIECE - (piece.stop - piece.start)
         per_step = {k: np.concatenate([v, np.zeros((pad, *v.shape[1:]), v.dtype)]) for k, v in per_step.items()}
         if pad:
             per_step["kind"][-pad:] = steps.nothing
-            per_step["inter_kind"][-pad:] = steps.nothing
         state, out = _compiled(holding_mV is not None)(model, steps.table, steps.inter_table, state, per_step)
         outputs.append({k: np.asarray(v)[: piece.stop - piece.start] for k, v in out.items()})
     found = {k: np.concatenate([o[k] for o in outputs]) for k in outputs[0]}
@@ -282,11 +280,12 @@ def simulate_bout(
 
 @dataclasses.dataclass(frozen=True)
 class _Steps:
-    kind: np.ndarray  # (steps, combinations) -> row of table
+    """Propagators: which row of the tables each step needs, by the combination of pulses that released."""
+
+    kind: np.ndarray  # (steps, combinations)
     table: np.ndarray
-    inter_kind: np.ndarray
     inter_table: np.ndarray
-    nothing: int
+    nothing: int  # row of a step of no length
 
 
 def _steps(
@@ -319,7 +318,7 @@ def _steps(
         for (h, g), row in keys.items():
             table[row] = expm(generators[g] * h)
         tables.append(table)
-    return _Steps(kind, tables[0], kind, tables[1], len(keys))
+    return _Steps(kind, tables[0], tables[1], len(keys))
 
 
 def _codes(grid: PulseGrid, released: np.ndarray) -> np.ndarray:
@@ -331,14 +330,16 @@ def _codes(grid: PulseGrid, released: np.ndarray) -> np.ndarray:
     return codes
 
 
-def _interneuron_drive(grid: PulseGrid, drive: np.ndarray) -> np.ndarray:
-    """Return the probability of each combination of present pulses at an interneuron's synapse, (steps, 4)."""
-    p = np.where(grid.pulse >= 0, np.append(drive, 0.0)[grid.pulse], 0.0)
-    combinations = [
-        np.prod([np.where(c >> m & 1, p[:, m], 1 - p[:, m]) for m in range(MOST_OVERLAPS)], axis=0)
-        for c in range(2**MOST_OVERLAPS)
-    ]
-    return np.stack(combinations, axis=1)
+def _interneuron_drive(grid: PulseGrid, drive: np.ndarray) -> dict[str, np.ndarray]:
+    """Return, per step: whether a pulse begins, its chance of release, and which glutamate its synapses see.
+
+    Where waveforms overlap, the tail of the earlier one is left out at interneurons.
+    """
+    latest = grid.pulse.max(axis=1)
+    fresh = (latest >= 0) & (np.concatenate([[-1], np.maximum.accumulate(latest)[:-1]]) < latest)
+    slot = np.where(latest >= 0, 1 << np.argmax(grid.pulse, axis=1), 0)
+    chance = np.append(drive, 0.0)[latest]
+    return {"fresh": fresh, "chance": chance, "slot": slot.astype(np.int32)}
 
 
 def _forced(grid: PulseGrid, spikes_ms: tuple[float, ...]) -> np.ndarray:
@@ -355,7 +356,8 @@ def _start(dendrite: SharedDendrite, rest: np.ndarray, inter: np.ndarray, n: int
     return {
         "r": np.tile(rest, (n, 1)), "v": v, "head": np.full(n, v[0]), "m": np.full(n, m), "hh": np.full(n, h),
         "ca": np.full(n, dendrite.calcium.rest_uM), "routes": np.zeros((n, 3)), "clock": np.array(1e6),
-        "ri": inter, "vi": np.full(inhibition.cells, inhibition.rest_mV), "quiet": np.full(inhibition.cells, 1e6),
+        "ri": np.tile(inter, (2, 1)), "share": np.array(0.0),
+        "vi": np.full(inhibition.cells, inhibition.rest_mV), "quiet": np.full(inhibition.cells, 1e6),
         "wait": np.zeros(2), "gaba": np.zeros(2), "auto": np.zeros(2),
     }  # fmt: skip
 
@@ -413,14 +415,6 @@ def _compiled(clamped: bool) -> Any:
 
         return jax.lax.cond(jnp.any(code > 0), with_glutamate, lambda: quiet)
 
-    def propagate_mean(table: Any, kinds: Any, r: Any, chance: Any) -> Any:
-        quiet = r @ table[kinds[0]]
-
-        def mixed() -> Any:
-            return sum(chance[c] * (r @ table[kinds[c]]) for c in range(2**MOST_OVERLAPS))
-
-        return jax.lax.cond(chance[0] < 1.0, mixed, lambda: quiet)
-
     def step(model: Any, table: Any, inter_table: Any, state: Any, x: Any) -> Any:
         h = x["h"]
         # receptors: exact; conductances at the midpoint by the mean of both ends
@@ -429,8 +423,14 @@ def _compiled(clamped: bool) -> Any:
         ga, gn_open = open_nS[:, 0] + open_nS[:, 1], open_nS[:, 2]
 
         # interneurons
-        ri = propagate_mean(inter_table, x["inter_kind"], state["ri"], x["inter"])
-        gi = 0.5 * (state["ri"] + ri) @ model["inter_g"]
+        # their synapses are many: those that released at the last pulse and those that did not, each exact
+        old = state["share"]
+        merged = old * state["ri"][0] + (1.0 - old) * state["ri"][1]
+        start = jnp.where(x["fresh"], merged, state["ri"])
+        weight = jnp.where(x["fresh"], x["chance"], old)
+        ri = jnp.stack([start[0] @ inter_table[x["kind"][x["slot"]]], start[1] @ inter_table[x["kind"][0]]])
+        middle = 0.5 * (start + ri)
+        gi = (weight * middle[0] + (1.0 - weight) * middle[1]) @ model["inter_g"]
         total = gi + model["inter_leak"]
         target = model["inter_leak"] * model["inter_rest"] / total
         vi = target + (state["vi"] - target) * jnp.exp(-h * total / model["inter_c"])
@@ -510,8 +510,8 @@ def _compiled(clamped: bool) -> Any:
 
         new = {
             "r": r, "v": v, "head": head, "m": m, "hh": hh, "ca": ca, "routes": state["routes"] + enter * h,
-            "clock": clock, "ri": ri, "vi": vi, "quiet": quiet, "wait": jnp.stack([first, second]), "gaba": gaba,
-            "auto": auto,
+            "clock": clock, "ri": ri, "share": weight, "vi": vi, "quiet": quiet,
+            "wait": jnp.stack([first, second]), "gaba": gaba, "auto": auto,
         }  # fmt: skip
         weights = jnp.sum(model["onto"], axis=1)
         out = {
