@@ -64,7 +64,7 @@ def test_steps_are_fine_enough(specimen, monkeypatch):
     )
     fine = specimen.simulate(burst, releases, fires=False)
     at = np.interp(coarse.t_ms, fine.t_ms, fine.voltage_mV[:, 3])
-    assert np.max(np.abs(coarse.voltage_mV[:, 3] - at)) < 0.1  # of about 10 mV
+    assert np.max(np.abs(coarse.voltage_mV[:, 3] - at)) < 0.01 * np.ptp(fine.voltage_mV[:, 3])
     ratio = coarse.routes_uM.sum() / fine.routes_uM.sum()
     assert ratio == pytest.approx(1.0, rel=0.01)
 
