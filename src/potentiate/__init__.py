@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from .preparations.patch import Patch as Patch
     from .preparations.patch import Rig as Rig
     from .preparations.patch_study import study_patch as study_patch
+    from .preparations.synapse import Synapse as Synapse
+    from .preparations.synapse_study import study_synapse as study_synapse
     from .recordings import Recording as Recording
     from .recordings import read as read
     from .recordings import write as write
@@ -63,6 +65,7 @@ _PUBLIC = {
     "Recording": ("recordings", "Recording"),
     "Rig": ("preparations.patch", "Rig"),
     "Scheme": ("kinetics.scheme", "Scheme"),
+    "Synapse": ("preparations.synapse", "Synapse"),
     "apply_modulator": ("kinetics.modulator", "apply_modulator"),
     "export": ("exchange", "export"),
     "find_action": ("library.modulator", "find_action"),
@@ -81,6 +84,7 @@ _PUBLIC = {
     "run_battery": ("evidence.battery", "run_battery"),
     "scheme_ids": ("library.scheme", "scheme_ids"),
     "study_patch": ("preparations.patch_study", "study_patch"),
+    "study_synapse": ("preparations.synapse_study", "study_synapse"),
     "write": ("recordings", "write"),
 }
 

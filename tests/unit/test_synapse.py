@@ -15,11 +15,13 @@ from potentiate.library.preparation import find_preparation, synapse_ids
 from potentiate.library.references import bibliography, key_of
 from potentiate.library.scheme import find_scheme
 from potentiate.mechanisms.cleft import CLEMENTS, Cleft
+from potentiate.preparations import run
 from potentiate.preparations.synapse import Synapse
 from potentiate.preparations.synapse_quantum import quantal_conductance
 from potentiate.preparations.synaptic_glutamate import Glutamate, Residual
 from potentiate.preparations.synaptic_membrane import Cell, Site, follow
 from potentiate.preparations.synaptic_receptors import SiteReceptors, conductance_nS
+from potentiate.protocols.fast_application import jump
 from potentiate.protocols.stimulation import paired_pulses, pairing, stdp
 from potentiate.protocols.stimulation import test_pulse as pulse
 
@@ -227,6 +229,9 @@ def test_kinetic_block_needs_a_clamp():
         (lambda: CALYX.run(pulse(), Bath({"d-ap5": 50.0}), seed=1), "No effect known"),
         (lambda: CA1.run(stdp(1, 10.0, 1.0), seed=1), "no spikes"),
         (lambda: CA1.run(pulse(), seed=1, trials=0), "0 trials"),
+        (lambda: run(CA1, pulse()), "seed"),
+        (lambda: run(CA1, pulse(), [Bath(), ANIRACETAM], seed=1), "one exposure"),
+        (lambda: run(CA1, jump(), seed=1), "stimulated"),
         (lambda: dataclasses.replace(CA1, sites=0), "0 release sites"),
         (lambda: dataclasses.replace(CA1, probability=1.5), "probability"),
         (lambda: dataclasses.replace(CA1, magnesium_mM=-1.0), "magnesium"),
@@ -279,10 +284,15 @@ def test_documents_refuse_wrong_units_and_unsourced_numbers(tmp_path):
         ("kappa: {value: 24, source:", "kappa: {value: 24, because:"),
         ("head_length: {value: 0.5, unit: um,", "head_length: {value: 0.5, unit: nm,"),
         ("law: Kronberg", "law: Kronburg"),
+        ("decay: {value: 14, unit: ms", "decay: {value: 0, unit: ms"),
+        ("soma_leak: {value: 3, unit: nS", "soma_leak: {value: -3, unit: nS"),
+        ("sites: {value: 20,", "sites: {value: .nan,"),
+        ("magnesium_block: Jahr-Stevens", "magnesium_block: Jahr"),
+        ("scheme: Rodrigues2023", "scheme: Rodriguez2023"),
         ("waveform: brief pulse", "waveform: brief"),
     ):
         assert old in text
         path = tmp_path / "bad.yaml"
         path.write_text(text.replace(old, new))
-        with pytest.raises(DocumentError):
+        with pytest.raises((DocumentError, UnknownNameError)):
             Synapse.from_document(str(path))

@@ -25,6 +25,8 @@ _OWN = {
     "specific conductance": "nS/um2",
     "number": "",
 }
+#: What cannot vanish without dividing by zero somewhere.
+_NEVER_ZERO = ("time", "capacitance", "length", "axial resistivity")
 
 
 class NumberDoc(Document):
@@ -44,7 +46,17 @@ class NumberDoc(Document):
         return self
 
     def internal(self, dimension: str) -> float:
-        """Return the value in the internal unit of a dimension."""
+        """Return the value in the internal unit of a dimension.
+
+        Raises
+        ------
+        UsageError
+            Wrong unit; a negative number that is no voltage or temperature; an extent that is zero.
+        """
+        if self.value < 0 and dimension not in ("voltage", "temperature"):
+            raise UsageError(f"Negative {dimension} {self.value:g} {self.unit}")
+        if self.value == 0 and dimension in _NEVER_ZERO:
+            raise UsageError(f"A {dimension} of zero", do="leave the part out, or give its size")
         if dimension in INTERNAL:
             return parse(f"{self.value} {self.unit}", dimension)
         if self.unit != _OWN[dimension]:

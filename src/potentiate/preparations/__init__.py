@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..exposure.bath import Bath
-    from ..protocols.protocol import Protocol
     from ..recordings.recording import Recording
     from .patch import Patch
+    from .synapse import Synapse
 
 
 def run(
-    preparation: Patch, protocol: Protocol, exposure: Bath | Sequence[Bath] | None = None, *, seed: int | None = None
+    preparation: Patch | Synapse,
+    protocol: Any,
+    exposure: Bath | Sequence[Bath] | None = None,
+    *,
+    seed: int | None = None,
+    **options: Any,
 ) -> Recording:
     """Give a preparation, under an exposure, a protocol.
 
     Parameters
     ----------
-    preparation : Patch
-    protocol : Protocol
+    preparation : Patch or Synapse
+    protocol : Protocol, or Stimulation of a synapse
     exposure : Bath or sequence of Bath, optional
-        One sweep per exposure; without one the solutions hold no drug.
+        One sweep of a patch per exposure; a synapse takes one. Without any the solutions hold no drug.
     seed : int, optional
-        Needed where the preparation has noise or stochastic channels.
+        Needed where the preparation has noise, stochastic channels or stochastic release.
+    **options
+        Of the preparation's own `run`, e.g. ``trials``.
 
     Returns
     -------
@@ -39,4 +46,5 @@ def run(
     """
     from ..exposure.bath import NO_DRUG
 
-    return preparation.run(protocol, NO_DRUG if exposure is None else exposure, seed=seed)
+    given: Any = preparation
+    return given.run(protocol, NO_DRUG if exposure is None else exposure, seed=seed, **options)

@@ -257,7 +257,7 @@ class Synapse:
         stimulation: Stimulation,
         exposure: Bath = NO_DRUG,
         *,
-        seed: int,
+        seed: int | None,
         trials: int = 50,
         dt_ms: float = 0.05,
         variant: str | None = None,
@@ -286,8 +286,16 @@ class Synapse:
         Recording
             Channels :data:`CHANNELS` as far as the preparation has them; trials that the solver lost are NaN.
         """
+        if not isinstance(stimulation, Stimulation):
+            raise UsageError(
+                "A synapse is stimulated", do="give a Stimulation, e.g. protocols.stimulation.test_pulse()"
+            )
         if stimulation.spikes_ms:
             raise UsageError("A synapse has no spikes of its own", do="use a slice, or stimulate without spikes")
+        if seed is None:
+            raise UsageError("Release is random and needs a seed", do="give seed=1")
+        if not isinstance(exposure, Bath):
+            raise UsageError("A synapse takes one exposure", do="run it once for each, with the same seed")
         if trials < 1:
             raise UsageError(f"{trials} trials", do="give one or more")
         pulses = np.round((np.array(stimulation.pulses_ms) + BEFORE_MS) / dt_ms) * dt_ms
