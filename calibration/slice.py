@@ -23,17 +23,16 @@ from potentiate.mechanisms.trafficking import Induction, Trafficking, simulate_t
 from potentiate.preparations.field_sweep import DT_MS, STIMULUS_MS, field_sweep
 from potentiate.preparations.slice import Slice
 from potentiate.preparations.slice_specimen import BIN_MS, Specimen, plasticity_rule, shortened
-from potentiate.protocols.stimulation import Stimulation, low_frequency, pairing, tetanus
+from potentiate.protocols.stimulation import low_frequency, tetanus, theta_burst
 
 DOCUMENT = LIBRARY / "preparations" / "ca1-slice.yaml"
 SLICES, RECRUITED = 12, 0.4
 #: When the change is read: the middle of the last ten minutes of the hour.
 READ_MIN = 55.0
-HOLDING_MV = -65.0
 
 BOUTS = {
-    "ltp-pairing-ca1": pairing(strength=RECRUITED),
     "ltp-2x100hz-mouse": tetanus(2, strength=RECRUITED),
+    "ltp-tbs-mouse": theta_burst(10, strength=RECRUITED),
     "ltd-900x1hz-mouse": low_frequency(strength=RECRUITED),
 }
 PRIOR = {"potentiation_factor": (1.0, 4.0), "persistence": (0.0, 1.0), "ltd_gain": (0.05, 20.0)}
@@ -69,15 +68,6 @@ def slope(specimen: Specimen, strength: np.ndarray | float = 1.0, window=None) -
     return float(measure_field(t, sweep, STIMULUS_MS, window_ms=window).slope.value), window
 
 
-def current(specimen: Specimen, strength: np.ndarray | float = 1.0) -> float:
-    """Return the peak of the EPSC at an ideal clamp."""
-    pulse = Stimulation("test pulse", (0.0,), 30.0, holding_mV=HOLDING_MV, strength=RECRUITED)
-    course = specimen.simulate(pulse, specimen.synapses.probability[:, None], strength=strength)
-    neck = specimen.dendrite.neck_nS
-    through = (course.head_mV - HOLDING_MV) * neck
-    return float(np.max(through @ (specimen.synapses.multiplicity * specimen.synapses.probability)))
-
-
 def change(trained: Trained, finding: str, numbers: dict[str, float]) -> float:
     """Return the change in one slice, per cent."""
     specimen = dataclasses.replace(trained.specimen, rule=rule(numbers["potentiation_factor"]))
@@ -87,8 +77,6 @@ def change(trained: Trained, finding: str, numbers: dict[str, float]) -> float:
     kept = float(np.clip(numbers["persistence"] * trained.relative_persistence, 0.0, 1.0))
     traffic = Trafficking(persistence=kept, ltd_gain=numbers["ltd_gain"])
     strength = simulate_trafficking(traffic, Induction(0.0, drive), np.array([READ_MIN]), tolerance=1e-4)[0]
-    if finding == "ltp-pairing-ca1":
-        return 100.0 * (current(specimen, strength) / current(specimen) - 1.0)
     base, window = slope(specimen)
     return 100.0 * (slope(specimen, strength, window)[0] / base - 1.0)
 
@@ -134,8 +122,8 @@ def main() -> None:
     document = preparation.document
     numbers = {name: document.rule(name) for name in PRIOR}
     for _ in range(3):
-        numbers["persistence"] = solve(trained, "persistence", "ltp-pairing-ca1", numbers)
-        numbers["potentiation_factor"] = solve(trained, "potentiation_factor", "ltp-2x100hz-mouse", numbers)
+        numbers["persistence"] = solve(trained, "persistence", "ltp-2x100hz-mouse", numbers)
+        numbers["potentiation_factor"] = solve(trained, "potentiation_factor", "ltp-tbs-mouse", numbers)
         print({k: round(v, 4) for k, v in numbers.items()}, flush=True)
     numbers["ltd_gain"] = solve(trained, "ltd_gain", "ltd-900x1hz-mouse", numbers)
     for finding in BOUTS:
