@@ -1,7 +1,7 @@
 """What the slice does: drug-free targets, AP5, and how a drug moves threshold and ceiling. Writes docs/studies/slice.*.
 
-Run from `calibration/studies`: ``python slice.py`` (about half an hour). Findings named in calibration/plan.yaml were used
-in the fit and are marked so; everything else was computed once with the frozen numbers.
+Run from `calibration/studies`: ``python slice.py`` (about half an hour). Findings named in calibration/plan.yaml were
+used in the fit and are marked so; everything else was computed once with the frozen numbers.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def cases() -> list[Case]:
     return [
         Case("2 x 100 Hz", after(stim.tetanus(2)), "+63.1 % (n 9)", (63.12, nan), "calibration"),
         Case("900 x 1 Hz", after(stim.low_frequency()), "-27.2 +- 2.8 % (n 13)", (-27.2, 2.8), "calibration"),
-        Case("theta bursts (10)", after(tbs(10)), "+62.5 +- 10.5 % (n 7)", (62.5, 10.5)),
+        Case("theta bursts (10)", after(tbs(10)), "+62.5 +- 10.5 % (n 7)", (62.5, 10.5), "calibration"),
+        Case("pairing", after(stim.pairing()), "+94 +- 17 % of the EPSC (n 5)", (94.0, 16.6)),
         Case("3 x theta bursts (10)", after(tbs(10, trains=3, train_interval_s=20.0)), "about +58 %", (58.0, nan)),
         Case("10 bursts, 2 s apart", after(tbs(10, spacing_ms=2000.0)), "ineffective", (0.0, nan)),
         Case("1 x 100 Hz", after(stim.tetanus(1)), "no drug-free number in adult rat"),
@@ -142,8 +143,9 @@ def main() -> None:
     fitted = {name: document.plasticity[name] for name in ("potentiation_factor", "persistence", "ltd_gain")}
     lines = [
         "# The slice against its targets", "",
-        "Written by `calibration/studies/slice.py`. Change of the field slope, mean of the last ten minutes, per cent of the",
-        "20 min before the induction (with the drug present where there is one). The same twelve slices meet every protocol.",
+        "Written by `calibration/studies/slice.py`. Change of the field slope, mean of the last ten minutes, per cent of",
+        "the 20 min before the induction (with the drug present where there is one). The same twelve slices meet every",
+        "protocol.",
         "", "Fitted: " + ", ".join(f"{name} {number.value}" for name, number in fitted.items()) + ".", "",
         "| " + " | ".join(header) + " |", "|" + "---|" * len(header),
         *("| " + " | ".join(map(str, row)) + " |" for row in rows), "",

@@ -1,7 +1,9 @@
-"""How many synapses a slice needs: spread of the drug's effect on LTP over ten seeds. Writes docs/studies/slice-convergence.md.
+"""How many synapses a slice needs: spread of the drug's effect on LTP over ten seeds.
 
-Run from `calibration/studies`: ``python slice_convergence.py``. Slices do not differ here but in the draw of synapses and
-releases, so what is left is what a finite number of synapses leaves open.
+Writes docs/studies/slice-convergence.md.
+
+Run from `calibration/studies`: ``python slice_convergence.py``. Slices do not differ here but in the draw of
+synapses and releases, so what is left is what a finite number of synapses leaves open.
 """
 
 from __future__ import annotations
@@ -49,17 +51,22 @@ def main() -> None:
         specimens = [preparation.draw(seed) for seed in SEEDS]
         for name, bout in BOUTS.items():
             pairs = np.array(
-                [(ltp(s, bout, NO_DRUGS, seed), ltp(s, bout, drugs, seed)) for s, seed in zip(specimens, SEEDS, strict=True)]
+                [
+                    (ltp(s, bout, NO_DRUGS, seed), ltp(s, bout, drugs, seed))
+                    for s, seed in zip(specimens, SEEDS, strict=True)
+                ]
             )
             effect = pairs[:, 1] - pairs[:, 0]
             share = effect.std(ddof=1) / abs(effect.mean())
-            rows.append([n, name, *(f"{x:.1f}" for x in (*pairs.mean(axis=0), effect.mean(), effect.std(ddof=1))), f"{share:.2f}"])
+            numbers = (*pairs.mean(axis=0), effect.mean(), effect.std(ddof=1))
+            rows.append([n, name, *(f"{x:.1f}" for x in numbers), f"{share:.2f}"])
             print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     lines = [
         "# How many synapses", "",
-        "Written by `calibration/studies/slice_convergence.py`: LTP at 55 min (per cent, expected synaptic conductance) without and with",
-        f"aniracetam 1.5 mM, ten seeds; the slice uses {SYNAPSES}. SD over effect below 0.1 is converged; where the effect is small against",
-        "the all-or-none change of single synapses (the threshold zone) it cannot be reached and is reported apart.", "",
+        "Written by `calibration/studies/slice_convergence.py`: LTP at 55 min (per cent, expected synaptic conductance)",
+        f"without and with aniracetam 1.5 mM, ten seeds; the slice uses {SYNAPSES}. SD over effect below 0.1 is converged;",
+        "where the effect is small against the all-or-none change of single synapses (the threshold zone) it cannot be",
+        "reached and is reported apart.", "",
         "| synapses | bout | LTP control | LTP drug | effect | SD over seeds | SD / effect |", "|" + "---|" * 7,
         *("| " + " | ".join(map(str, row)) + " |" for row in rows), "",
     ]  # fmt: skip
