@@ -33,6 +33,8 @@ CLEFTS = ("brief pulse", "triple exponential", "diffusion", "1 ms pulse", "Cleme
 HIPPOCAMPUS = Synapse.from_document("ca1-spine")
 #: Cultured hippocampal neurons: waveform measured in them, room temperature.
 CULTURE = dataclasses.replace(HIPPOCAMPUS.with_cleft("Clements"), temperature_C=23.0)
+#: The same through an electrode on the soma: the dendrite escapes the clamp and filters the currents.
+HIPPOCAMPUS_SOMA, CULTURE_SOMA = (dataclasses.replace(s, at_soma=True) for s in (HIPPOCAMPUS, CULTURE))
 CALYX = Synapse.from_document("nucleus-magnocellularis")
 AP5 = {"d-ap5": 50.0}
 SEED = 1
@@ -70,7 +72,8 @@ def quantal(id: str, drug: str, dose: str) -> Effect:
     """Fold change of a measure of the miniature current, NMDA receptors blocked."""
 
     def effect(synapse: Synapse) -> float:
-        a, b = (assays.quantum(synapse, with_ap5(synapse, d, dose)) for d in (drug, None))
+        sampled = {"dt_ms": 0.05, "after_ms": 80.0} if synapse.at_soma else {}
+        a, b = (assays.quantum(synapse, with_ap5(synapse, d, dose), **sampled) for d in (drug, None))
         return assays.fold(a, b, id).value
 
     return effect
@@ -84,8 +87,9 @@ def quantal_decay(drug: str, dose: str) -> Effect:
             synapse, sites=1, quantum=dataclasses.replace(synapse.quantum, content_cv=0.0), residual=None
         )
         ones = np.ones((1, 1, 1), int)
-        made = alone.run(test_pulse(after_ms=60.0), given, seed=0, trials=1, dt_ms=0.02, vesicles=ones)
-        t, y = made.time_ms, made.sweeps[0]
+        dt = 0.05 if synapse.at_soma else 0.02
+        made = alone.run(test_pulse(after_ms=80.0), given, seed=0, trials=1, dt_ms=dt, vesicles=ones)
+        t, y = made.time_ms, assays.response(made)[0][0]
         return decay_time(t, y, peak(t, y, baseline_ms=(0.0, BEFORE_MS - 0.1))).value
 
     return lambda s: one(s, with_ap5(s, drug, dose)) / one(s, with_ap5(s, None))
@@ -192,6 +196,10 @@ ROWS = (
         quantal_decay("aniracetam", "5 mM"), CULTURE),
     Row("2 amplitude of EPSC, aniracetam", "rat hippocampal neurons, 5 mM", "1.9", 1.7, 2.1,
         quantal("amplitude", "aniracetam", "5 mM"), CULTURE),
+    Row("1 decay, electrode on the soma", "the same", "2 to 3", 2, 3, quantal_decay("aniracetam", "5 mM"),
+        CULTURE_SOMA),
+    Row("2 amplitude, electrode on the soma", "the same", "1.9", 1.7, 2.1, quantal("amplitude", "aniracetam", "5 mM"),
+        CULTURE_SOMA),
     Row("3 single EPSC, aniracetam", "nucleus magnocellularis, 5 mM", "+56 to +65 %", 46, 75,
         per_cent(evoked("amplitude", "aniracetam", "5 mM")), CALYX, "%"),
     Row("3 the same in cadmium", "nucleus magnocellularis, 20 uM Cd", "+55.8 %", 46, 66,
@@ -201,10 +209,14 @@ ROWS = (
     Row("4 the same in cadmium", "the same, release low", "0 (n 12)", -10, 10, relief(20.0), CALYX, "%"),
     Row("5 half-width, CX516", "CA1, EPSC (published: field)", "+50 to +100 %", 50, 100,
         per_cent(quantal("half_width", "cx516", "saturating")), HIPPOCAMPUS, "%"),
+    Row("5 the same, electrode on the soma", "CA1, EPSC (published: field)", "+50 to +100 %", 50, 100,
+        per_cent(quantal("half_width", "cx516", "saturating")), HIPPOCAMPUS_SOMA, "%"),
     Row("5 the same of the potential", "CA1, dendrite free (published: field)", "+50 to +100 %", 50, 100,
         potential_width("cx516", "saturating"), HIPPOCAMPUS, "%"),
     Row("6 half-width, cyclothiazide", "CA1, EPSC (published: field)", "below +15 %", -5, 15,
         per_cent(quantal("half_width", "cyclothiazide", "saturating")), HIPPOCAMPUS, "%"),
+    Row("6 the same, electrode on the soma", "CA1, EPSC (published: field)", "below +15 %", -5, 15,
+        per_cent(quantal("half_width", "cyclothiazide", "saturating")), HIPPOCAMPUS_SOMA, "%"),
     Row("6 the same of the potential", "CA1, dendrite free (published: field)", "below +15 %", -5, 15,
         potential_width("cyclothiazide", "saturating"), HIPPOCAMPUS, "%"),
     Row("7 half-effect of CX614, amplitude", "CA1, EPSC (published: autapse, field)", "20 to 40 uM", 20, 40,

@@ -28,6 +28,7 @@ from potentiate.protocols.stimulation import test_pulse as pulse
 CA1 = Synapse.from_document("ca1-spine")
 CALYX = Synapse.from_document("nucleus-magnocellularis")
 ANIRACETAM = Bath({"aniracetam": 5000.0})
+AP5 = {"d-ap5": 50.0}
 #: One spine, quanta alike: one trial is the answer.
 ONE = dataclasses.replace(CA1, sites=1, quantum=dataclasses.replace(CA1.quantum, content_cv=0.0))
 
@@ -136,6 +137,24 @@ def test_current_clamp_agrees_with_an_ode_solver():
         assert np.abs(ours[name][0] - y).max() < 1e-3 * (y.max() + 70.0)
 
 
+def test_an_electrode_on_the_soma_sees_the_same_charge_later():
+    ones = np.ones((1, 1, 1), int)
+    ideal = ONE.run(pulse(after_ms=80.0), Bath(AP5), seed=1, trials=1, vesicles=ones)
+    t = ideal.time_ms
+    for series in (0.0, 0.01):
+        patched = dataclasses.replace(ONE, at_soma=True, series_GOhm=series)
+        run = patched.run(pulse(after_ms=80.0), Bath(AP5), seed=1, trials=1, vesicles=ones)
+        seen, synaptic = run.channel("clamp current").sweeps[0], run.channel("synaptic current").sweeps[0]
+        # the network of conductances: dendrite d, coupling c, soma s, electrode e
+        c, d, s = CA1.cell.coupling_nS, CA1.cell.dendrite_nS, CA1.cell.soma_nS
+        part = c / (c + d) if not series else c / series / ((c + d) * (1 / series + s + c) - c * c)
+        assert np.trapezoid(seen, t) / np.trapezoid(synaptic, t) == pytest.approx(part, rel=1e-3)
+        assert t[seen.argmin()] > t[synaptic.argmin()] + 1.0
+        assert np.ptp(run.channel("dendrite").sweeps) > 0.1
+        if not series:
+            assert np.ptp(run.channel("soma").sweeps) == 0.0
+
+
 def test_calcium_that_entered_has_left_in_the_end():
     recording = ONE.run(pulse(after_ms=150.0), seed=1, trials=1, vesicles=np.ones((1, 1, 1), int))
     free = recording.channel("free calcium").sweeps[0]
@@ -236,6 +255,7 @@ def test_kinetic_block_needs_a_clamp():
         (lambda: dataclasses.replace(CA1, probability=1.5), "probability"),
         (lambda: dataclasses.replace(CA1, magnesium_mM=-1.0), "magnesium"),
         (lambda: dataclasses.replace(CALYX, holding_mV=None), "current clamp"),
+        (lambda: dataclasses.replace(CALYX, at_soma=True), "no dendrite"),
         (lambda: CALYX.without_glua2(), "no calcium"),
         (lambda: CA1.with_scheme("NMDA_Kampa2004"), "NMDA"),
     ],

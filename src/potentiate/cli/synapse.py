@@ -52,6 +52,7 @@ def synapse(
     temperature: str | None = None,
     voltage: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     current_clamp: Annotated[bool, Parameter(name="--current-clamp", negative="")] = False,
+    at_soma: Annotated[bool, Parameter(name="--at-soma", negative="")] = False,
     series: str | None = None,
     train: str = "100 Hz",
     pulses: int = 10,
@@ -98,6 +99,8 @@ def synapse(
         Holding potential.
     current_clamp : bool
         Leave the cell free: responses are those of the soma, in mV.
+    at_soma : bool
+        Electrode on the soma: the dendrite escapes the clamp, and currents are filtered by it.
     series : str
         Series resistance of the clamp, e.g. ``--series 10MOhm``.
     train : str
@@ -125,7 +128,7 @@ def synapse(
     entity, action, doses, labels = _drug(compound, conc, assumed)
     made = _changed(
         Synapse.from_document(preparation), scheme, cleft, release, probability, sites, magnesium_block, mg, ca,
-        calcium_law, without_glua2, temperature, voltage, current_clamp, series,
+        calcium_law, without_glua2, temperature, voltage, current_clamp, at_soma, series,
     )  # fmt: skip
     present = _blockers(blockers, made, notes)
     study = study_synapse(
@@ -173,14 +176,15 @@ def synapse(
         "compound": entity, "conc": labels, "preparation": preparation, "scheme": scheme, "variant": variant,
         "cleft": made.cleft.name, "release": made.law.name, "probability": made.probability, "sites": made.sites,
         "magnesium_block": made.block.name if made.block else "Kampa", "mg_mM": made.magnesium_mM,
-        "ca_mM": made.calcium_mM, "voltage_mV": made.holding_mV, "series_GOhm": made.series_GOhm, "train": train,
-        "pulses": pulses, "interval": interval, "blockers_uM": present, "trials": trials,
+        "ca_mM": made.calcium_mM, "voltage_mV": made.holding_mV, "at_soma": made.at_soma,
+        "series_GOhm": made.series_GOhm, "train": train, "pulses": pulses, "interval": interval, "blockers_uM": present, "trials": trials,
     }  # fmt: skip
     held = [(row.label, row.observables["nmda_charge_held"]) for row in study.rows]
     if made.holding_mV is not None and any(o.known for _, o in held):
         shown = ", ".join(f"{label} {o.value:.4g} fC" for label, o in held)
         notes.append(f"NMDA charge of single responses at {made.holding_mV:g} mV, {made.magnesium_mM:g} mM Mg: {shown}")
-    clamp = "current clamp" if made.holding_mV is None else f"{made.holding_mV:g} mV"
+    where = " at the soma" if made.at_soma else ""
+    clamp = "current clamp" if made.holding_mV is None else f"{made.holding_mV:g} mV{where}"
     result = Result(
         "synapse",
         entity or made.name,
@@ -245,7 +249,8 @@ def _drug(
 def _changed(
     made: Synapse, scheme: str | None, cleft: str | None, release: str | None, probability: float | None,
     sites: int | None, magnesium_block: str | None, mg: str | None, ca: str | None, calcium_law: str | None,
-    without_glua2: bool, temperature: str | None, voltage: str | None, current_clamp: bool, series: str | None,
+    without_glua2: bool, temperature: str | None, voltage: str | None, current_clamp: bool, at_soma: bool,
+    series: str | None,
 ) -> Synapse:  # fmt: skip
     """Return the preparation with what the options change."""
     if voltage is not None and current_clamp:
@@ -269,6 +274,8 @@ def _changed(
             raise UsageError(f"Series resistance {series}", where="--series", do="give 0 to 200 MOhm")
     if sites is not None:
         changes["sites"] = sites
+    if at_soma:
+        changes["at_soma"] = True
     # the waveform first: another scheme keeps the quantal peak under it
     made = made.with_cleft(cleft) if cleft is not None else made
     made = dataclasses.replace(made, **changes)

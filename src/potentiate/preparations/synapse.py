@@ -41,6 +41,7 @@ UNITARY_NMDA_PS = 75.5
 
 #: Channels of the recording: key of the run -> (name, unit). The clamp current comes first.
 CHANNELS = {
+    "clamp": ("clamp current", "pA"),
     "synaptic": ("synaptic current", "pA"),
     "ampa": ("AMPA current", "pA"),
     "nmda": ("NMDA current", "pA"),
@@ -98,6 +99,8 @@ class Synapse:
         Its external calcium is that of the synapse.
     presynaptic : mapping of compound -> PresynapticDrug
     assumed : tuple of str
+    at_soma : bool
+        In voltage clamp: the electrode is on the soma, and the dendrite with its spines escapes the clamp.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Synapse:
     calcium: HeadCalcium | None
     presynaptic: Mapping[str, PresynapticDrug]
     assumed: tuple[str, ...] = ()
+    at_soma: bool = False
 
     @classmethod
     def from_document(cls, name: str = "ca1-spine") -> Synapse:
@@ -140,9 +144,11 @@ class Synapse:
             raise UsageError(
                 f"{self.name} cannot be run in current clamp", why="its document describes no cell", do="give a voltage"
             )
-        if self.holding_mV is None and any(r.blocks_by_itself for r in self.receptors):
+        if self.at_soma and self.cell is None:
+            raise UsageError(f"{self.name} has no dendrite", why="its sites are on the soma", do="leave --at-soma out")
+        if (self.holding_mV is None or self.at_soma) and any(r.blocks_by_itself for r in self.receptors):
             raise UsageError(
-                "Kinetic magnesium block in current clamp",
+                "Kinetic magnesium block in current clamp, or with a dendrite that escapes the clamp",
                 why="its rates depend on voltage, so receptors and membrane must be solved together",
                 do="use voltage clamp, or an instantaneous block",
             )
@@ -323,7 +329,7 @@ class Synapse:
         zero = np.zeros_like(next(iter(total.values())))
         found = follow(
             total.get("AMPA", zero), total.get("NMDA", zero), dt_ms, self._site(exposure),
-            holding_mV=holding, series_GOhm=self.series_GOhm, cell=self.cell,
+            holding_mV=holding, series_GOhm=self.series_GOhm, cell=self.cell, at_soma=self.at_soma,
         )  # fmt: skip
         return self._recorded(found, dt_ms, stimulation, exposure, seed, pulses, vesicles)
 
@@ -349,7 +355,7 @@ class Synapse:
         self, found: dict[str, np.ndarray], dt_ms: float, stimulation: Stimulation, exposure: Bath, seed: int,
         pulses: np.ndarray, vesicles: np.ndarray,
     ) -> Recording:  # fmt: skip
-        kept = {k: v for k, v in found.items() if k not in ("head", "dendrite", "soma") or self.cell is not None}
+        kept = {k: found[k] for k in CHANNELS if k in found and (k not in ("head", "dendrite", "soma") or self.cell)}
         channels = tuple(Channel(*CHANNELS[k], CHANNELS[k][1]) for k in kept)
         trials = len(vesicles)
         metadata: dict[str, Any] = {

@@ -46,7 +46,8 @@ def response(recording: Recording) -> tuple[np.ndarray, str]:
     unit : str
     """
     clamped = recording.provenance["clamp"] != "current"
-    channel = recording.channel("synaptic current" if clamped else "soma")
+    electrode = any(c.name == "clamp current" for c in recording.channels)
+    channel = recording.channel("soma" if not clamped else "clamp current" if electrode else "synaptic current")
     kept = channel.sweeps[np.isfinite(channel.sweeps).all(axis=1)]
     if not len(kept):
         raise UsageError("No trial was solved", do="look at the recording's notes")

@@ -49,7 +49,7 @@ class HeadCalcium:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Dendrite and soma, both passive (pF, nS, mV)."""
+    """Dendrite and soma, both passive (pF, nS, mV); `soma_rest_mV` where the soma rests elsewhere."""
 
     rest_mV: float
     dendrite_pF: float
@@ -57,6 +57,12 @@ class Cell:
     soma_pF: float
     soma_nS: float
     coupling_nS: float
+    soma_rest_mV: float | None = None
+
+    @property
+    def soma_mV(self) -> float:
+        """Where the soma rests on its own."""
+        return self.rest_mV if self.soma_rest_mV is None else self.soma_rest_mV
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +96,7 @@ def follow(
     holding_mV: float | None = None,
     series_GOhm: float = 0.0,
     cell: Cell | None = None,
+    at_soma: bool = False,
 ) -> dict[str, np.ndarray]:
     """Follow voltage, currents and calcium.
 
@@ -99,22 +106,27 @@ def follow(
     dt_ms : float
     site : Site
     holding_mV : float, optional
-        Command of a voltage clamp of the dendrite; None: current clamp, which needs `cell`.
+        Command of a voltage clamp; None: current clamp, which needs `cell`.
     series_GOhm : float
         Resistance between amplifier and cell.
     cell : Cell, optional
+    at_soma : bool
+        The electrode is on the soma and the dendrite escapes the clamp (needs `cell`); otherwise the dendrite itself is
+        held.
 
     Returns
     -------
     dict of arrays, shape (trials, samples)
         ``synaptic`` (pA, all sites), ``ampa``, ``nmda`` (pA, all sites), ``head``, ``dendrite``, ``soma`` (mV; the head
         is a mean over sites), and with calcium ``calcium`` (uM), ``calcium nmda``, ``calcium ampa``,
-        ``calcium channels`` (pA), means over sites. NaN in a trial from where no balance was found.
+        ``calcium channels`` (pA), means over sites. With an electrode on the soma also ``clamp``: the change of its
+        current (pA). NaN in a trial from where no balance was found.
     """
     trials, sites, samples = ampa_nS.shape
-    if holding_mV is None and cell is None:
-        raise ValueError("current clamp needs a cell")
-    if holding_mV is not None and site.calcium is None and series_GOhm <= 0:
+    if (holding_mV is None or at_soma) and cell is None:
+        raise ValueError("a free dendrite needs a cell")
+    at_soma = at_soma and holding_mV is not None
+    if holding_mV is not None and not at_soma and site.calcium is None and series_GOhm <= 0:
         return _clamped_at_once(ampa_nS, nmda_nS, site, holding_mV)
     start = holding_mV if holding_mV is not None else cell.rest_mV  # type: ignore[union-attr]
     cable = (np.full((trials, 1), start), np.full((trials, 1), start))
@@ -122,17 +134,23 @@ def follow(
     calcium = None if site.calcium is None else _Calcium(site.calcium, site.nmda_mV, site.ampa_mV, head, dt_ms)
     load_nS = 1.0 / series_GOhm if series_GOhm > 0 else np.inf
     found = {name: np.full((trials, samples), np.nan) for name in (*MEMBRANE, *(CALCIUM if calcium else ()))}
+    stepped = resting = cell
+    if at_soma:
+        assert cell is not None
+        assert holding_mV is not None
+        stepped, resting = _patched(cell, holding_mV, load_nS)
     before = None
     for k in range(samples):
         a, n = ampa_nS[:, :, k], nmda_nS[:, :, k]
         v, reversal = (calcium.conductance_nS, calcium.reversal_mV) if calcium else (np.zeros_like(a), 0.0)
         heads = _Heads(site, a, n, v, reversal)
-        if holding_mV is not None:
+        if holding_mV is not None and not at_soma:
             dendrite, head = heads.clamped(head, holding_mV, load_nS)
             cable, seen = (dendrite, dendrite), heads.seen(head)
         else:
-            assert cell is not None
-            cable, head, seen = _free(cell, heads, cable, head, before, dt_ms)
+            assert stepped is not None
+            assert resting is not None
+            cable, head, seen = _free(stepped if k else resting, heads, cable, head, before, dt_ms)
         before = seen
         open_nS = n * site.unblocked(head)
         found["synaptic"][:, k] = (seen[0] * cable[0] - seen[1])[:, 0]
@@ -143,12 +161,26 @@ def follow(
         if calcium is not None:
             for name, values in zip(CALCIUM, calcium.advance(open_nS, a, head, first=k == 0), strict=True):
                 found[name][:, k] = values.mean(axis=1)
+    if at_soma:
+        assert cell is not None
+        held = np.isinf(load_nS)
+        current = -cell.coupling_nS * found["dendrite"] if held else load_nS * (holding_mV - found["soma"])
+        found["clamp"] = current - current[:, :1]
     return found
 
 
-def _clamped_at_once(
-    ampa_nS: np.ndarray, nmda_nS: np.ndarray, site: Site, holding_mV: float
-) -> dict[str, np.ndarray]:
+def _patched(cell: Cell, holding_mV: float, load_nS: float) -> tuple[Cell, Cell]:
+    """Return a cell with an electrode on its soma: for the steps, and for the state at the start."""
+    if np.isinf(load_nS):  # the soma does not move
+        fixed = dataclasses.replace(cell, soma_nS=1e12, soma_rest_mV=holding_mV)
+        return dataclasses.replace(cell, soma_pF=math.inf), fixed
+    total = cell.soma_nS + load_nS
+    rest = (cell.soma_nS * cell.rest_mV + load_nS * holding_mV) / total
+    electrode = dataclasses.replace(cell, soma_nS=total, soma_rest_mV=rest)
+    return electrode, electrode
+
+
+def _clamped_at_once(ampa_nS: np.ndarray, nmda_nS: np.ndarray, site: Site, holding_mV: float) -> dict[str, np.ndarray]:
     """Return what `follow` does where nothing carries over from one sample to the next: all samples are one batch."""
     trials, sites, samples = ampa_nS.shape
     a, n = (np.moveaxis(g, 2, 1).reshape(trials * samples, sites) for g in (ampa_nS, nmda_nS))
@@ -277,9 +309,9 @@ def _resting(cell: Cell, conductance: np.ndarray, drive: np.ndarray) -> Pair:
     soma_nS = cell.soma_nS + cell.coupling_nS
     back = cell.coupling_nS / soma_nS
     own = cell.dendrite_nS + cell.coupling_nS + conductance - cell.coupling_nS * back
-    inward = cell.dendrite_nS * cell.rest_mV + drive + back * cell.soma_nS * cell.rest_mV
+    inward = cell.dendrite_nS * cell.rest_mV + drive + back * cell.soma_nS * cell.soma_mV
     dendrite = inward / own
-    return dendrite, (cell.soma_nS * cell.rest_mV + cell.coupling_nS * dendrite) / soma_nS
+    return dendrite, (cell.soma_nS * cell.soma_mV + cell.coupling_nS * dendrite) / soma_nS
 
 
 def _step(
@@ -292,7 +324,7 @@ def _step(
     right_d = dendrite + half_d * (
         leak + before[1] - (cell.dendrite_nS + c + before[0]) * dendrite + c * soma + leak + after[1]
     )
-    right_s = soma + half_s * (2.0 * cell.soma_nS * cell.rest_mV - (cell.soma_nS + c) * soma + c * dendrite)
+    right_s = soma + half_s * (2.0 * cell.soma_nS * cell.soma_mV - (cell.soma_nS + c) * soma + c * dendrite)
     d11, d22 = 1.0 + half_d * (cell.dendrite_nS + c + after[0]), 1.0 + half_s * (cell.soma_nS + c)
     d12, d21 = -half_d * c, -half_s * c
     det = d11 * d22 - d12 * d21
