@@ -177,7 +177,8 @@ def synapse(
         "cleft": made.cleft.name, "release": made.law.name, "probability": made.probability, "sites": made.sites,
         "magnesium_block": made.block.name if made.block else "Kampa", "mg_mM": made.magnesium_mM,
         "ca_mM": made.calcium_mM, "voltage_mV": made.holding_mV, "at_soma": made.at_soma,
-        "series_GOhm": made.series_GOhm, "train": train, "pulses": pulses, "interval": interval, "blockers_uM": present, "trials": trials,
+        "series_GOhm": made.series_GOhm, "train": train, "pulses": pulses, "interval": interval,
+        "blockers_uM": present, "trials": trials,
     }  # fmt: skip
     held = [(row.label, row.observables["nmda_charge_held"]) for row in study.rows]
     if made.holding_mV is not None and any(o.known for _, o in held):
