@@ -17,12 +17,13 @@ from potentiate.library.scheme import find_scheme
 from potentiate.mechanisms.cleft import CLEMENTS, Cleft
 from potentiate.preparations import run
 from potentiate.preparations.synapse import Synapse
+from potentiate.preparations.synapse_assays import amplitudes
 from potentiate.preparations.synapse_quantum import quantal_conductance
 from potentiate.preparations.synaptic_glutamate import Glutamate, Residual
 from potentiate.preparations.synaptic_membrane import Cell, Site, follow
 from potentiate.preparations.synaptic_receptors import SiteReceptors, conductance_nS
 from potentiate.protocols.fast_application import jump
-from potentiate.protocols.stimulation import paired_pulses, pairing, stdp
+from potentiate.protocols.stimulation import low_frequency, paired_pulses, pairing, stdp, train
 from potentiate.protocols.stimulation import test_pulse as pulse
 
 CA1 = Synapse.from_document("ca1-spine")
@@ -210,6 +211,14 @@ def test_cadmium_lowers_release_and_calcium_outside_raises_it():
     assert dataclasses.replace(CA1, calcium_mM=1.0).release_probability() < CA1.release_probability()
 
 
+def test_a_calyx_matures_as_described():
+    # abstract of PMC6763922: after hatching trains depress less and their steady state is larger
+    hatched = Synapse.from_document("nucleus-magnocellularis-hatched")
+    young, old = (amplitudes(s.run(train(200.0, 6, after_ms=5.0), seed=1, trials=4)) for s in (CALYX, hatched))
+    assert old[-2:].mean() > young[-2:].mean()
+    assert old[-2:].mean() / old[0] > young[-2:].mean() / young[0]
+
+
 def test_another_scheme_keeps_the_quantal_peak():
     other = ONE.with_scheme("Partin1996")
     assert quantal_conductance(other).max() == pytest.approx(quantal_conductance(ONE).max(), rel=1e-6)
@@ -249,6 +258,7 @@ def test_kinetic_block_needs_a_clamp():
         (lambda: CA1.run(stdp(1, 10.0, 1.0), seed=1), "no spikes"),
         (lambda: CA1.run(pulse(), seed=1, trials=0), "0 trials"),
         (lambda: run(CA1, pulse()), "seed"),
+        (lambda: CA1.run(low_frequency(), seed=1), "memory"),
         (lambda: run(CA1, pulse(), [Bath(), ANIRACETAM], seed=1), "one exposure"),
         (lambda: run(CA1, jump(), seed=1), "stimulated"),
         (lambda: dataclasses.replace(CA1, sites=0), "0 release sites"),

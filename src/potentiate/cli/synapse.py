@@ -72,7 +72,7 @@ def synapse(
     conc : list of str
         Drug concentrations with units, e.g. ``--conc "1.5 mM" "5 mM"``, or ``saturating``.
     preparation : str
-        ca1-spine | nucleus-magnocellularis, or a document file.
+        ca1-spine | nucleus-magnocellularis | nucleus-magnocellularis-hatched, or a document file.
     scheme : str
         AMPA-receptor scheme in place of the preparation's, at the same quantal peak.
     variant : str

@@ -54,6 +54,9 @@ CHANNELS = {
     "calcium channels": ("calcium through channels", "pA"),
 }
 
+#: Largest run: trials x sites x samples; each conductance then takes 0.8 GB.
+MOST_SAMPLES = 10**8
+
 #: Recorded before the first stimulus.
 BEFORE_MS = 5.0
 
@@ -306,6 +309,12 @@ class Synapse:
             raise UsageError(f"{trials} trials", do="give one or more")
         pulses = np.round((np.array(stimulation.pulses_ms) + BEFORE_MS) / dt_ms) * dt_ms
         samples = round((stimulation.duration_ms + BEFORE_MS) / dt_ms) + 1
+        if trials * self.sites * samples > MOST_SAMPLES:
+            raise UsageError(
+                f"{trials} trials x {self.sites} sites x {samples} samples do not fit into memory",
+                why=f"at most {MOST_SAMPLES:g} together",
+                do="run fewer trials or sites, a shorter bout, or a longer sample interval",
+            )
         receptors = self.under(exposure, variant)
         draws = np.random.default_rng(seed)
         if vesicles is None:
