@@ -2,8 +2,8 @@
 
 One compiled loop takes all steps of all intervals. Between two edges (a stimulus, a switch of solution, the beat of a
 clamp) the problem is smooth; at an edge the next row of the drive takes over, the state may jump, and the step size
-starts again from what the previous interval could afford at its start. The right-hand side may depend on time. Values
-at sample times come from the dense output, evaluated after the loop.
+starts again from what the interval before last could afford at its start (on and off alternate). The right-hand side
+may depend on time. Values at sample times come from the dense output, evaluated after the loop.
 
 Lanes (the last axis of everything) are independent problems of one structure that advance in one loop, each with its
 own steps: on a CPU this is faster than :func:`jax.vmap`, which also works. Nothing here raises inside the loop: a
@@ -48,8 +48,8 @@ class System:
     time_derivative : callable, optional
         (t, y, drive, parameters) -> df/dt, in the shape of `y`; default: forward differentiation of `rhs`.
     one_piece : bool
-        Compile a step as one function on a CPU. XLA calls each small operation of a loop apart, which costs more than
-        a few scalars are worth: a sparse system of 30 equations is four times faster in one piece. Not for lanes,
+        Compile the loop as one function on a CPU. XLA calls each small operation of a loop apart, which costs more than
+        a few scalars are worth: a sparse system of 30 equations is many times faster in one piece. Not for lanes,
         :func:`jax.vmap` or LAPACK.
     """
 
@@ -92,7 +92,7 @@ class _Carry(NamedTuple):
     at: Any  # interval
     first: Any  # no step of this interval has been accepted
     refused: Any  # the last try was rejected
-    restart: Any  # step size with which the next interval starts
+    restart: Any  # step sizes with which the next even and odd intervals start
     last_h: Any
     last_error: Any
     status: Any
@@ -186,7 +186,7 @@ def integrate(
         at=none,
         first=zeros == 0,
         refused=zeros > 0,
-        restart=h,
+        restart=(h, h),
         last_h=h,
         last_error=zeros + 1.0,
         status=none,
@@ -195,8 +195,26 @@ def integrate(
         tries=jnp.zeros((), int),
         record=record,
     )
-    step = _stepper(system, edges, drive, parameters, jumps, chosen, rtol, atol, largest_step, max_steps)
-    done = jax.lax.while_loop(lambda c: jnp.any(_active(c, edges)), step, carry)
+
+    control = _Control(rtol, largest_step, max_steps, lanes)
+    attempt = functools.partial(_attempt, system, control, chosen if samples is not None else None)
+    if system.one_piece and jax.default_backend() == "cpu":
+        attempt = _in_one_piece(attempt)
+
+    def step(c: _Carry) -> _Carry:
+        at = (lambda leaf, i: leaf[i]) if not lanes else _lane_rows
+        now = jax.tree.map(lambda leaf: at(leaf, c.at), drive)
+        upcoming = jnp.minimum(c.at + 1, len(edges) - 2)
+        jump = jax.tree.map(lambda leaf: at(leaf, upcoming), jumps)
+        bounds = (at(edges, c.at + 1), edges[0], edges[-1])
+        new, rows = attempt(c._replace(record=None), bounds, now, jump, parameters, atol)
+        if c.record is None:
+            return new
+        put = jax.lax.dynamic_update_index_in_dim
+        record = tuple(put(kept, row, c.tries, 0) for kept, row in zip(c.record, rows, strict=True))
+        return new._replace(record=record)
+
+    done = jax.lax.while_loop(lambda c: jnp.any(_active(c, edges[-1])), step, carry)
     failed = done.status > 0
     return Solution(
         end=jax.tree.map(lambda x: jnp.where(failed, jnp.nan, x), done.y),
@@ -209,80 +227,80 @@ def integrate(
     )
 
 
-def _active(c: _Carry, edges: Any) -> Any:
-    return (c.status == _OK) & (c.t < edges[-1])
+def _active(c: _Carry, last: Any) -> Any:
+    return (c.status == _OK) & (c.t < last)
 
 
-def _stepper(
-    system: System, edges: Any, drive: Any, parameters: Any, jumps: Any, observe: Any, rtol: float, atol: Any,
-    largest: float, max_steps: int,
-) -> Callable[[_Carry], _Carry]:  # fmt: skip
-    """Return the body of the loop: try one step in every lane."""
+def _lane_rows(leaf: Any, at: Any) -> Any:
+    """Return each lane's own row."""
+    import jax.numpy as jnp
+
+    index = jnp.broadcast_to(at.reshape([1] * (leaf.ndim - 1) + [-1]), (1, *leaf.shape[1:]))
+    return jnp.take_along_axis(leaf, index, axis=0)[0]
+
+
+class _Control(NamedTuple):
+    rtol: float
+    largest: float
+    max_steps: int
+    lanes: bool
+
+
+def _attempt(
+    system: System, control: _Control, observe: Any, c: _Carry, bounds: Any, now: Any, jump: Any, parameters: Any,
+    atol: Any,
+) -> tuple[_Carry, Any]:  # fmt: skip
+    """Try one step in every lane; return what follows, and what the dense output needs of it."""
     import jax
     import jax.numpy as jnp
 
-    lanes = edges.ndim == 2
-    step = functools.partial(_step, system)
-    if system.one_piece and jax.default_backend() == "cpu":
-        step = _in_one_piece(step)
-
-    def row(leaf: Any, at: Any) -> Any:
-        if not lanes:
-            return leaf[at]
-        index = jnp.broadcast_to(at.reshape([1] * (leaf.ndim - 1) + [-1]), (1, *leaf.shape[1:]))
-        return jnp.take_along_axis(leaf, index, axis=0)[0]
-
-    def body(c: _Carry) -> _Carry:
-        active = _active(c, edges)
-        edge = row(edges, c.at + 1)
-        lands = c.h * 1.0001 >= edge - c.t
-        h = jnp.where(lands, edge - c.t, c.h)
-        h = jnp.where(active, h, 1.0)  # lanes that are done compute something harmless
-        now = jax.tree.map(lambda leaf: row(leaf, c.at), drive)
-        new, estimate, stages = step(c.t, c.y, h, now, parameters)
-        error = _norm(estimate, c.y, new, rtol, atol, lanes)
-        finite = jnp.isfinite(error)
-        error = jnp.where(finite, error, jnp.inf)
-        accept = active & (error <= 1.0)
-        change = jnp.clip(error**0.25 / _SAFETY, _LEAST_CHANGE, _MOST_CHANGE)
-        predicted = (c.last_h / h) * (error**2 / c.last_error) ** 0.25 / _SAFETY
-        predicted = jnp.clip(predicted, _LEAST_CHANGE, _MOST_CHANGE)
-        change = jnp.where(accept & ~c.first, jnp.maximum(change, predicted), change)
-        following = jnp.minimum(h / change, largest)
-        following = jnp.where(accept & c.refused, jnp.minimum(following, h), following)
-        restart = jnp.where(accept & c.first, following, c.restart)
-        arrive = accept & lands
-        t = jnp.where(arrive, edge, jnp.where(accept, c.t + h, c.t))
-        y = jax.tree.map(lambda a, b: jnp.where(accept, b, a), c.y, new)
-        at = jnp.where(arrive, jnp.minimum(c.at + 1, len(edges) - 2), c.at)
-        record = c.record
-        if record is not None:
-            record = _recorded(record, c, accept, h, t, observe, new, stages)
-        if jumps is not None:
-            going = arrive & (t < edges[-1])
-            y = jax.tree.map(lambda a, leaf: jnp.where(going, a + row(leaf, at), a), y, jumps)
-        tries = c.tries + 1
-        small = active & ~accept & (following <= _SMALLEST * jnp.maximum(jnp.abs(c.t), 1e-9 * (edges[-1] - edges[0])))
-        status = jnp.where(small, jnp.where(finite, _TOO_SMALL, _NOT_FINITE), c.status)
-        unfinished = active & (status == _OK) & (tries >= max_steps) & (t < edges[-1])
-        return _Carry(
-            t=t,
-            y=y,
-            h=jnp.where(arrive, restart, jnp.where(active, following, c.h)),
-            at=at,
-            first=jnp.where(arrive, True, jnp.where(accept, False, c.first)),
-            refused=jnp.where(active, ~accept, c.refused),
-            restart=restart,
-            last_h=jnp.where(accept, h, c.last_h),
-            last_error=jnp.where(accept, jnp.maximum(error, 0.01), c.last_error),
-            status=jnp.where(unfinished, _TOO_MANY, status),
-            accepted=c.accepted + accept,
-            rejected=c.rejected + (active & ~accept),
-            tries=tries,
-            record=record,
-        )
-
-    return body
+    edge, begin, end = bounds
+    active = _active(c, end)
+    lands = c.h * 1.0001 >= edge - c.t
+    h = jnp.where(lands, edge - c.t, c.h)
+    h = jnp.where(active, h, 1.0)  # lanes that are done compute something harmless
+    new, estimate, stages = _step(system, c.t, c.y, h, now, parameters)
+    error = _norm(estimate, c.y, new, control.rtol, atol, control.lanes)
+    finite = jnp.isfinite(error)
+    error = jnp.where(finite, error, jnp.inf)
+    accept = active & (error <= 1.0)
+    change = jnp.clip(error**0.25 / _SAFETY, _LEAST_CHANGE, _MOST_CHANGE)
+    predicted = (c.last_h / h) * (error**2 / c.last_error) ** 0.25 / _SAFETY
+    predicted = jnp.clip(predicted, _LEAST_CHANGE, _MOST_CHANGE)
+    change = jnp.where(accept & ~c.first, jnp.maximum(change, predicted), change)
+    following = jnp.minimum(h / change, control.largest)
+    following = jnp.where(accept & c.refused, jnp.minimum(following, h), following)
+    learned = accept & c.first
+    restart = tuple(jnp.where(learned & (c.at % 2 == parity), following, size) for parity, size in enumerate(c.restart))
+    arrive = accept & lands
+    t = jnp.where(arrive, edge, jnp.where(accept, c.t + h, c.t))
+    y = jax.tree.map(lambda a, b: jnp.where(accept, b, a), c.y, new)
+    going = arrive & (t < end)
+    at = jnp.where(going, c.at + 1, c.at)
+    rows = None if observe is None else _rows(c, accept, h, t, observe, new, stages)
+    if jump is not None:
+        y = jax.tree.map(lambda a, more: jnp.where(going, a + more, a), y, jump)
+    tries = c.tries + 1
+    small = active & ~accept & (following <= _SMALLEST * jnp.maximum(jnp.abs(c.t), 1e-9 * (end - begin)))
+    status = jnp.where(small, jnp.where(finite, _TOO_SMALL, _NOT_FINITE), c.status)
+    unfinished = active & (status == _OK) & (tries >= control.max_steps) & (t < end)
+    following_carry = _Carry(
+        t=t,
+        y=y,
+        h=jnp.where(arrive, jnp.where(at % 2 == 0, *restart), jnp.where(active, following, c.h)),
+        at=at,
+        first=jnp.where(arrive, True, jnp.where(accept, False, c.first)),
+        refused=jnp.where(active, ~accept, c.refused),
+        restart=restart,
+        last_h=jnp.where(accept, h, c.last_h),
+        last_error=jnp.where(accept, jnp.maximum(error, 0.01), c.last_error),
+        status=jnp.where(unfinished, _TOO_MANY, status),
+        accepted=c.accepted + accept,
+        rejected=c.rejected + (active & ~accept),
+        tries=tries,
+        record=None,
+    )
+    return following_carry, rows
 
 
 def _in_one_piece(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -297,7 +315,7 @@ def _in_one_piece(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         packed, unpack = ravel_pytree(arguments)
         shape = jax.eval_shape(function, *arguments)
-        _, unpack_found = ravel_pytree(jax.tree.map(lambda x: np.zeros(x.shape), shape))
+        _, unpack_found = ravel_pytree(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shape))
         whole = jax.jit(lambda x: ravel_pytree(function(*unpack(x)))[0])
         with set_xla_metadata(inlineable="false", xla_cpu_small_call="true"):
             return unpack_found(whole(packed))
@@ -318,7 +336,7 @@ def _step(system: System, t: Any, y: Any, h: Any, drive: Any, parameters: Any) -
     alpha, a, c, d = (jnp.asarray(x) for x in (ALPHA, A, C, D))
 
     def combined(weights: Any, k: Any) -> Any:
-        return jnp.tensordot(weights, k, axes=1)
+        return jnp.sum(weights.reshape(-1, *[1] * (k.ndim - 1)) * k, axis=0)
 
     def stage(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         k, _ = carry
@@ -349,26 +367,17 @@ def _norm(error: Any, old: Any, new: Any, rtol: float, atol: Any, lanes: bool) -
     return jnp.sqrt(total / count)
 
 
-def _recorded(record: Any, c: _Carry, accept: Any, h: Any, t: Any, observe: Any, new: Any, stages: Any) -> Any:
-    """Keep what the dense output of this step needs; a step that was refused leaves a constant."""
+def _rows(c: _Carry, accept: Any, h: Any, t: Any, observe: Any, new: Any, stages: Any) -> Any:
+    """Return what the dense output of this step needs; a step that was refused leaves a constant."""
     import jax
     import jax.numpy as jnp
 
-    ends, lengths, coefficients = record
     old, new = observe(c.y), observe(new)
     bends = [observe(jax.tree.map(lambda k, w=w: jnp.tensordot(w, k, axes=1), stages)) for w in jnp.asarray(H)]
-    kept = [jnp.where(accept, x, y) for x, y in zip((new, *bends), (old, 0.0, 0.0), strict=True)]
-    polynomial = jnp.stack([old, *kept])
-    return (
-        ends.at[c.tries].set(jnp.where(_finished(c), jnp.inf, t)),
-        lengths.at[c.tries].set(h),
-        coefficients.at[c.tries].set(polynomial),
-    )
-
-
-def _finished(c: _Carry) -> Any:
-    """Return whether a lane does not advance any more (its rows of the record must not be found)."""
-    return c.status > 0
+    accepted = [jnp.where(accept, x, y) for x, y in zip((new, *bends), (old, 0.0, 0.0), strict=True)]
+    polynomial = jnp.stack([old, *accepted])
+    # rows of a lane that does not advance any more must not be found
+    return jnp.where(c.status > 0, jnp.inf, t), h, polynomial
 
 
 def _sampled(record: Any, samples: Any, first: Any, lanes: bool) -> Any:

@@ -158,7 +158,12 @@ class Receptor:
 
 
 def product(matrix: np.ndarray, rows: Any) -> Any:
-    """Return a constant matrix times rows, shape (a, b) and (b, ...) -> (a, ...)."""
+    """Return a constant matrix times rows, shape (a, b) and (b, ...) -> (a, ...).
+
+    Of scalars only the entries that are not zero are summed: incidence matrices hold one or two per column.
+    """
     import jax.numpy as jnp
 
-    return jnp.tensordot(jnp.asarray(matrix), rows, axes=1)
+    if rows.ndim > 1:
+        return jnp.tensordot(jnp.asarray(matrix), rows, axes=1)
+    return jnp.stack([sum((w * rows[e] for e, w in enumerate(row) if w), jnp.zeros(())) for row in matrix])
