@@ -1,7 +1,9 @@
-"""The stiff case: one spine, 100 releases at 100 Hz and 1 s more; AMPA, NMDA, head, calcium and a cell, 29 equations."""
+"""The stiff case: one spine and its cell, 100 releases at 100 Hz and 1 s more, 29 equations."""
 
 import functools
+import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,12 +15,13 @@ from potentiate.mechanisms.spine import CA1SIM_SPINE
 from potentiate.preparations.spine_receptors import Receptor
 from potentiate.preparations.spine_system import Compartments, KineticBuffer, SpineSystem
 
+from .synapse_report import EQUAL_ERROR
+from .timing import timed
+
 PULSES_MS = 5.0 + 10.0 * np.arange(100)
 END_MS = 2005.0
 GLUTAMATE_UM, WIDTH_MS = BRIEF_PULSE.pulse
 SAMPLES_MS = np.round(np.arange(1, 20_050) * 0.1, 9)
-#: Largest error of an open probability at which engines are compared.
-EQUAL_ERROR = 3e-6
 TOLERANCES = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7, 3e-8, 1e-8)
 
 AMPA = Receptor(find_scheme("Coombs2017"), 0.5, 0.0, None, FixedShare(0.01))
@@ -109,9 +112,7 @@ class Equations:
         j[HEAD, HEAD + 4] -= gates[1] / pF
         s, t = self.share
         j[HEAD + 1] -= per * (v - 40.0) * (s * a * OPEN[0] + t * n * block * OPEN[1])
-        j[HEAD + 1, HEAD] -= per * (
-            s * a * opened + t * n * slow * (block + steeper * (v - 40.0)) + c * m * m * h
-        )
+        j[HEAD + 1, HEAD] -= per * (s * a * opened + t * n * slow * (block + steeper * (v - 40.0)) + c * m * m * h)
         j[HEAD + 1, HEAD + 3] -= per * gates[0]
         j[HEAD + 1, HEAD + 4] -= per * gates[1]
         on, off = BUFFER.kon_per_uM_ms * (BUFFER.total_uM - bound), BUFFER.kon_per_uM_ms * ca + BUFFER.koff_per_ms
@@ -129,15 +130,13 @@ class Equations:
         return j
 
 
-def lsoda(
-    equations: Equations, tolerance: float, *, analytic: bool, pulses: np.ndarray = PULSES_MS
-) -> np.ndarray:
+def lsoda(equations: Equations, tolerance: float, *, analytic: bool, pulses: np.ndarray = PULSES_MS) -> np.ndarray:
     """Return open probabilities at the samples by SciPy's LSODA, restarted at every switch of glutamate."""
     from scipy.integrate import odeint
 
     at = edges(pulses)
     y, found = START, []
-    for i, (a, b) in enumerate(zip(at[:-1], at[1:], strict=True)):
+    for i, (a, b) in enumerate(itertools.pairwise(at)):
         equations.glutamate(GLUTAMATE_UM if i % 2 else 0.0)
         first, last = np.searchsorted(SAMPLES_MS, [a, b], side="right")
         inside = SAMPLES_MS[first:last]
@@ -163,17 +162,16 @@ def error(values: np.ndarray) -> float:
     return float(np.max(np.abs(np.asarray(values) - reference())))
 
 
-def at_equal_error(run, **more) -> dict:
-    """Return time and error of an engine at its loosest tolerance whose error is at most :data:`EQUAL_ERROR`.
+def at_equal_error(run: Callable[[float], np.ndarray]) -> dict:
+    """Return time and error of an engine at its loosest tolerance whose error is at most EQUAL_ERROR.
 
     `run` takes a tolerance and returns values at the samples.
     """
-    from .timing import timed
-
     tried = []
     for tolerance in TOLERANCES:
         found = error(run(tolerance))
         tried.append([tolerance, found])
         if found <= EQUAL_ERROR:
-            return {"tolerance": tolerance, "error": found, "tried": tried, **timed(lambda: run(tolerance)), **more}
+            times = timed(functools.partial(run, tolerance))
+            return {"tolerance": tolerance, "error": found, "tried": tried, **times}
     return {"failed": f"no tolerance reaches {EQUAL_ERROR:g}", "tried": tried}

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from potentiate.errors import NumericalError
 from potentiate.numerics.elimination import Dense, DenseLanes
 from potentiate.numerics.rodas4 import ALPHA, GAMMA, D, classical
 from potentiate.numerics.rosenbrock import REASONS, System, integrate, jacobian_of
@@ -292,3 +293,8 @@ def test_failures_are_nan_with_a_reason_and_leave_other_lanes_alone():
     assert [REASONS[s] for s in np.asarray(few.status)] == ["too many steps"] * 3
     assert np.isnan(few.end).all()
     assert np.all(few.time < 2.0)
+
+
+def test_single_precision_is_refused():
+    with jax.enable_x64(False), pytest.raises(NumericalError, match="single precision"):
+        integrate(RELAXATION, jnp.array([2.0]), [0.0, 1.0])

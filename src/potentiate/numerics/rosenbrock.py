@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import NumericalError
 from .elimination import LinearSolver
 from .rodas4 import ALPHA, GAMMA, STAGES, A, C, D, H
 
@@ -161,10 +162,21 @@ def integrate(
     Returns
     -------
     Solution
+
+    Raises
+    ------
+    NumericalError
+        JAX runs without 64-bit numbers.
     """
     import jax
     import jax.numpy as jnp
 
+    if not jax.config.read("jax_enable_x64"):
+        raise NumericalError(
+            "JAX is set to single precision",
+            why="a stiff problem loses its small differences in float32",
+            do="set JAX_ENABLE_X64=1, or enable it before the first JAX operation",
+        )
     edges = jnp.asarray(edges, float)
     start, drive, jumps = (jax.tree.map(lambda x: jnp.asarray(x, float), tree) for tree in (start, drive, jumps))
     width = jax.tree.leaves(start)[0].shape[-1:] if lanes else ()
