@@ -143,8 +143,8 @@ def main() -> None:
     fitted = {name: document.plasticity[name] for name in ("potentiation_factor", "persistence", "ltd_gain")}
     lines = [
         "# The slice against its targets", "",
-        "Written by `calibration/studies/slice.py`. Change of the field slope, mean of the last ten minutes, per cent of",
-        "the 20 min before the induction (with the drug present where there is one). The same twelve slices meet every",
+        "Written by `calibration/studies/slice.py`. Change of the field slope, mean of the last ten minutes, per cent",
+        "of the 20 min before the induction (with the drug present where there is one). The same slices meet every",
         "protocol.",
         "", "Fitted: " + ", ".join(f"{name} {number.value}" for name, number in fitted.items()) + ".", "",
         "| " + " | ".join(header) + " |", "|" + "---|" * len(header),

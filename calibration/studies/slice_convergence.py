@@ -63,10 +63,10 @@ def main() -> None:
             print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     lines = [
         "# How many synapses", "",
-        "Written by `calibration/studies/slice_convergence.py`: LTP at 55 min (per cent, expected synaptic conductance)",
-        f"without and with aniracetam 1.5 mM, ten seeds; the slice uses {SYNAPSES}. SD over effect below 0.1 is converged;",
-        "where the effect is small against the all-or-none change of single synapses (the threshold zone) it cannot be",
-        "reached and is reported apart.", "",
+        "Written by `calibration/studies/slice_convergence.py`: LTP at 55 min (per cent, expected synaptic",
+        "conductance) without and with aniracetam 1.5 mM, ten seeds. "
+        f"The slice uses {SYNAPSES} synapses. SD over effect below 0.1 is converged; where the effect is small",
+        "against the all-or-none change of single synapses (the threshold zone) it cannot be reached.", "",
         "| synapses | bout | LTP control | LTP drug | effect | SD over seeds | SD / effect |", "|" + "---|" * 7,
         *("| " + " | ".join(map(str, row)) + " |" for row in rows), "",
     ]  # fmt: skip
