@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from potentiate.errors import NumericalError
 from potentiate.mechanisms.cleft import BRIEF_PULSE, CLEMENTS
 from potentiate.mechanisms.threshold_plasticity import bin_calcium, integrate_calcium, move_efficacy, settle
 from potentiate.preparations.pulse_grid import LADDER, pulse_grid
@@ -145,3 +146,11 @@ def test_thresholds_do_not_know_the_drug(preparation):
     assert "drugs" not in {field.name for field in dataclasses.fields(specimen)}
     again = preparation.draw(1)
     np.testing.assert_array_equal(specimen.pre, again.pre)
+
+
+def test_a_number_that_is_none_is_an_error_and_not_a_trace(specimen):
+    broken = dataclasses.replace(
+        specimen, synapses=dataclasses.replace(specimen.synapses, ampa_scale=np.full(20, np.inf))
+    )
+    with pytest.raises(NumericalError, match="not finite"):
+        broken.respond(0.4)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import NumericalError
 from ..kinetics.scheme import Scheme
 from ..mechanisms.calcium import CalciumChannel, CalciumDynamics, FixedShare
 from ..mechanisms.feedforward_inhibition import FeedforwardInhibition, biexponential_peak
@@ -240,6 +241,11 @@ def simulate_bout(
     Returns
     -------
     Course
+
+    Raises
+    ------
+    NumericalError
+        A voltage or calcium that is not finite.
     """
     from ..kinetics.ensemble import use_float64
 
@@ -271,6 +277,12 @@ def simulate_bout(
         state, out = _compiled(holding_mV is not None)(model, steps.table, steps.inter_table, state, per_step)
         outputs.append({k: np.asarray(v)[: piece.stop - piece.start] for k, v in out.items()})
     found = {k: np.concatenate([o[k] for o in outputs]) for k in outputs[0]}
+    if not (np.isfinite(found["v"]).all() and np.isfinite(found["ca"]).all()):
+        raise NumericalError(
+            "A voltage or a concentration of calcium is not finite",
+            why="conductances are too large for the steps, or a number of the preparation is not a number",
+            do="look at the preparation's numbers",
+        )
     t = grid.edges_ms[1:]
     return Course(
         t, found["v"], found["ca"], found["head"], np.asarray(state["routes"]), found["ga"], found["gn"],
