@@ -1,7 +1,8 @@
 """The two induction engines on the same calcium: which synapses go up or down.
 
-Writes docs/studies/induction-engines.md. Run from `calibration/studies`: ``python induction_engines.py``. The slice gives the calcium of every synapse; the fast
-engine (thresholds) and the reference engine (calmodulin, CaMKII, calcineurin, geometrical readout) both read it.
+Writes docs/studies/induction-engines.md; run from `calibration/studies`: ``python induction_engines.py``. The slice
+gives the calcium of every synapse; the fast engine (thresholds) and the reference engine (calmodulin, CaMKII,
+calcineurin, geometrical readout) both read it.
 """
 
 from __future__ import annotations
