@@ -340,7 +340,7 @@ def enzymes_at_rest(free_uM: float, rates: EnzymeRates) -> np.ndarray:
 def _settled(slope: Callable[[float, np.ndarray], np.ndarray], start: np.ndarray) -> np.ndarray:
     from scipy.integrate import solve_ivp
 
-    solution = solve_ivp(slope, (0.0, 600_000.0), start, method="BDF", rtol=1e-7, atol=1e-9)
+    solution = solve_ivp(slope, (0.0, 600_000.0), start, method="LSODA", rtol=1e-7, atol=1e-9)
     if not solution.success:
         raise NumericalError("The spine does not come to rest", why=str(solution.message))
     return solution.y[:, -1]
