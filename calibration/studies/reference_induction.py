@@ -25,6 +25,17 @@ FIELDS = (
 )  # fmt: skip
 #: Published times per protocol are the same for all runs; the seed makes the draws of release repeatable.
 SEED = 1
+NOTES = (
+    "Calcium acts on calmodulin through its square and on calcineurin through its fourth power. Fifteen NMDA receptors",
+    "and nine calcium channels flicker, and with their flicker calcineurin is higher than under their mean: at rest",
+    "the published model has twice the calcineurin that expected channels give. Where a protocol must stay minutes in",
+    "a region that begins at 1.85 or 6.35 uM of calcineurin, that decides. **Expected channels are biased: potentiation",
+    "becomes depression or no change, depression becomes no change. Compare other engines with drawn channels.**",
+    "",
+    "What differs from the published model besides: AMPA and GABA receptors are not drawn, the ratio of NMDA subunits",
+    "has no scatter, C3 to O3 opens with three times the microscopic rate (coded: two), and runs start from the spine's",
+    "own rest. The theta bursts are the ten that the code holds; whether the experiment repeated them was not read.",
+)
 
 
 def run(p: PublishedInduction, channels: str, drug: str, runs: int) -> dict[str, object]:
@@ -106,7 +117,8 @@ def report() -> None:
         if not drug:
             done = [r for r in rows() if r["channels"] == channels and not r["drug"]]
             right = sum(r["direction"] == r["published"] for r in done)
-            out.append(f"{head[0].upper()}{head[1:]}: {right} of {len(done)} directions as published. ")
+            out.append(f"- {head[0].upper()}{head[1:]}: {right} of {len(done)} directions as published.")
+    out += ["", *NOTES]
     (STUDIES / "reference_induction.md").write_text("\n".join(out).rstrip() + "\n", encoding="utf-8")
 
 

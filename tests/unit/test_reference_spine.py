@@ -110,8 +110,8 @@ def test_driven_conductance_is_that_of_the_master_equation(scheme_id):
             q = generators(np.array(c))
             at = middle[(middle > t) & (middle < stop)]
             s = solve_ivp(
-                lambda t, y, q=q: y @ q, (t, stop), state, method="LSODA", jac=lambda t, y, q=q: q.T, t_eval=[*at, stop],
-                rtol=1e-8, atol=1e-11,
+                lambda t, y, q=q: y @ q, (t, stop), state, method="LSODA", jac=lambda t, y, q=q: q.T,
+                t_eval=[*at, stop], rtol=1e-8, atol=1e-11,
             )  # fmt: skip
             seen = found[(middle > t) & (middle < stop), run]
             np.testing.assert_allclose(seen, g @ s.y[:, :-1], atol=2e-5 * max(g))
@@ -156,7 +156,7 @@ def test_singular_expressions_are_finite():
 
 # -------------------------------------------------------------------------------------------------- the spine
 def test_one_pairing_against_an_independent_solver():
-    """The grid, the linked steps and the forcing in the middle of each step, against LSODA with a continuous forcing."""
+    """Grid, linked steps and the forcing in the middle of each step, against LSODA with a continuous forcing."""
     spine = ReferenceSpine(injected_pA=2000.0)
     pair = Stimulation("pair", (0.0,), 100.0, (10.0,))
     found = spine.run(pair, runs=RUNS, seed=3, after_ms=300.0, bin_ms=0.5)
