@@ -7,7 +7,7 @@ FAST = ("--sites", "3", "--trials", "4", "--pulses", "3")
 
 
 def test_table_figure_and_results(potentiate, tmp_path):
-    outcome = potentiate("synapse", "aniracetam", "--conc", "1.5 mM", "5 mM", *FAST, "--out", "here")
+    outcome = potentiate("synapse", "aniracetam", "--conc", "5 mM", *FAST, "--out", "here")
     assert outcome.code == 0, outcome.err
     assert {"table.csv", "figure.svg", "figure.png", "results.json", "recording.nc"} <= {
         p.name for p in (tmp_path / "here").iterdir()
@@ -20,13 +20,15 @@ def test_table_figure_and_results(potentiate, tmp_path):
 def test_drug_and_blocker_in_current_clamp(potentiate):
     outcome = potentiate(
         "synapse", "cyclothiazide", "--conc", "100uM", "--current-clamp", "--blockers", "D-AP5=50 uM",
-        "bicuculline=20 uM", "--magnesium-block", "Milstein", "--mg", "2mM", "--seed", "3", "--json", *FAST,
+        "bicuculline=20 uM", "--train", "100 Hz", "200 Hz",
+        "--magnesium-block", "Milstein", "--mg", "2mM", "--seed", "3", "--json", *FAST,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     body = outcome.object
     assert body["seed"] == 3
     assert body["inputs"]["blockers_uM"] == {"d-ap5": 50.0}
     assert body["inputs"]["mg_mM"] == 2.0
+    assert {"train_ratio", "train_ratio_200_Hz"} <= {o["id"] for o in body["observables"]}
     rows = {(o["id"], o["conditions"]["dose"]): o for o in body["observables"]}
     assert rows["amplitude", "control"]["unit"] == "mV"
     assert rows["amplitude", "100uM"]["value"] > rows["amplitude", "control"]["value"]
@@ -34,8 +36,8 @@ def test_drug_and_blocker_in_current_clamp(potentiate):
 
 def test_a_calyx_without_spines_says_what_it_cannot_tell(potentiate):
     outcome = potentiate(
-        "synapse", "gyki-52466", "--conc", "50uM", "--preparation", "nucleus-magnocellularis", "--trials", "3",
-        "--pulses", "3", "--train", "200 Hz", "--json",
+        "synapse", "gyki-52466", "--conc", "50uM", "--preparation", "nucleus-magnocellularis", "--sites", "9",
+        "--trials", "3", "--pulses", "3", "--train", "200 Hz", "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     rows = {(o["id"], o["conditions"]["dose"]): o for o in outcome.object["observables"]}
@@ -73,6 +75,7 @@ def test_a_calyx_without_spines_says_what_it_cannot_tell(potentiate):
         (("aniracetam", "--blockers", "D-AP5"), ["No concentration"]),
         (("cx516", "--conc", "10 uM"), ["affinity", "saturating"]),
         (("aniracetam", "--preparation", "nucleus-magnocellularis", "--current-clamp"), ["current clamp"]),
+        (("aniracetam", "--preparation", "nucleus-magnocellularis", "--at-soma"), ["no dendrite"]),
         (("aniracetam", "--preparation", "nucleus-magnocellularis", "--without-glua2"), ["calcium"]),
     ],
 )

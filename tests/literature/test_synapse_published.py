@@ -15,6 +15,8 @@ STUDY = Path(__file__).parents[2] / "calibration" / "studies" / "synapse.py"
 MISSES = {
     "1 decay of EPSC/mEPSC, aniracetam": "slows about fourfold: the operator slows closing sixfold, as read",
     "2 amplitude of EPSC, aniracetam": "rises 1.4-fold",
+    "1 decay, electrode on the soma": "slows twofold, at the lower edge: the cable hides the rest",
+    "2 amplitude, electrode on the soma": "rises 2.8-fold: the cable turns duration into size",
     "3 single EPSC, aniracetam": "rises by about 39 %",
     "3 the same in cadmium": "rises by about 39 %",
     "5 half-width, CX516": "widens threefold; the potential, which the field follows, by 70 %",
@@ -22,7 +24,7 @@ MISSES = {
     "7 half-effect of CX614, charge": "lies below the published range",
 }
 #: Rows that take more than a second or two.
-LONG = ("4 ", "3 ", "7 ", "5 the same", "6 the same", "8 effect")
+LONG = ("4 ", "3 ", "7 ", "1 decay, el", "2 amplitude, el", "5 the same", "6 the same", "8 effect")
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def synapse(
     current_clamp: Annotated[bool, Parameter(name="--current-clamp", negative="")] = False,
     at_soma: Annotated[bool, Parameter(name="--at-soma", negative="")] = False,
     series: str | None = None,
-    train: str = "100 Hz",
+    train: Annotated[list[str] | None, Parameter(name="--train", consume_multiple=True)] = None,
     pulses: int = 10,
     interval: str = "50 ms",
     blockers: Annotated[list[str] | None, Parameter(name="--blockers", consume_multiple=True)] = None,
@@ -103,8 +103,8 @@ def synapse(
         Electrode on the soma: the dendrite escapes the clamp, and currents are filtered by it.
     series : str
         Series resistance of the clamp, e.g. ``--series 10MOhm``.
-    train : str
-        Rate of the train.
+    train : list of str
+        Rates of trains, default 100 Hz; table and figure show the first, e.g. ``--train "100 Hz" "50 Hz" "200 Hz"``.
     pulses : int
         Of the train.
     interval : str
@@ -131,13 +131,15 @@ def synapse(
         calcium_law, without_glua2, temperature, voltage, current_clamp, at_soma, series,
     )  # fmt: skip
     present = _blockers(blockers, made, notes)
+    rates = [1000.0 * positive(text, "frequency", "--train") for text in train or ["100 Hz"]]
     study = study_synapse(
         made,
         entity,
         doses,
         blockers_uM=present,
         variant=variant,
-        rate_Hz=1000.0 * positive(train, "frequency", "--train"),
+        rate_Hz=rates[0],
+        further_rates_Hz=rates[1:],
         pulses=_at_least(pulses, 2, "--pulses"),
         interval_ms=positive(interval, "time", "--interval"),
         seed=seed,
@@ -166,6 +168,16 @@ def synapse(
         "tau_w: charge after the peak over peak; train: last fifth over the first; AMPA Ca: share of calcium charge",
         *study.notes,
     ]
+    for rate in rates[1:]:
+        shown = ", ".join(
+            f"{row.label} {number(row.observables[f'train_ratio_{rate:g}_Hz']):.3g}" for row in study.rows
+        )
+        notes.append(f"train at {rate:g} Hz: {shown}")
+    scatter = ", ".join(
+        f"{row.label} {number(row.observables.get('failure_rate')):.2g} and {number(row.observables.get('CV^-2')):.3g}"
+        for row in study.rows
+    )
+    notes.append(f"failures and CV^-2: {scatter}")
     notes += [
         f"{row.label}  {o.id}: {o.status}, {o.reason}"
         for row in study.rows
@@ -177,7 +189,7 @@ def synapse(
         "cleft": made.cleft.name, "release": made.law.name, "probability": made.probability, "sites": made.sites,
         "magnesium_block": made.block.name if made.block else "Kampa", "mg_mM": made.magnesium_mM,
         "ca_mM": made.calcium_mM, "voltage_mV": made.holding_mV, "at_soma": made.at_soma,
-        "series_GOhm": made.series_GOhm, "train": train, "pulses": pulses, "interval": interval,
+        "series_GOhm": made.series_GOhm, "train_Hz": rates, "pulses": pulses, "interval": interval,
         "blockers_uM": present, "trials": trials,
     }  # fmt: skip
     held = [(row.label, row.observables["nmda_charge_held"]) for row in study.rows]

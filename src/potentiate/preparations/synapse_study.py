@@ -88,6 +88,7 @@ def study_synapse(
     seed: int = 1,
     trials: int = 40,
     dose_labels: Sequence[str] = (),
+    further_rates_Hz: Sequence[float] = (),
 ) -> SynapseStudy:
     """Measure a synapse without and with a drug.
 
@@ -107,6 +108,8 @@ def study_synapse(
     seed, trials : int
     dose_labels : sequence of str
         What to call the doses; default their concentrations.
+    further_rates_Hz : sequence of float
+        More trains in the clamp; ``train_ratio_<rate>_Hz`` of each.
 
     Returns
     -------
@@ -121,6 +124,8 @@ def study_synapse(
         baths += [
             (label, Bath({**blockers, drug: c})) for label, c in zip(labels, doses_uM, strict=True)
         ]  # fmt: skip
+    for _, bath in baths:
+        synapse.under(bath, variant)  # an unknown effect is said before anything is computed
     can_be_free = synapse.cell is not None and not any(r.blocks_by_itself for r in synapse.receptors)
     rows = []
     for label, bath in baths:
@@ -134,6 +139,12 @@ def study_synapse(
             synapse, bath, rate_Hz, pulses, seed=seed, trials=few, variant=variant, dt_ms=TRAIN_DT_MS
         )
         found["train_ratio"] = train.last
+        for rate in further_rates_Hz:
+            more = assays.stimulate_train(
+                synapse, bath, rate, pulses, seed=seed, trials=few, variant=variant, dt_ms=TRAIN_DT_MS
+            )
+            name = f"train_ratio_{rate:g}_Hz"
+            found[name] = dataclasses.replace(more.last, id=name)
         free = None
         if can_be_free:
             free = train.recording
