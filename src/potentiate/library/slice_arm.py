@@ -75,16 +75,13 @@ SliceMeasure = Literal[
     "fepsp_amplitude",
     "fepsp_half_width",
     "fepsp_decay",
-    "nmda_fepsp_amplitude",
     "ltp_percent",
     "ltp_reversed",
     "volley",
     "input_output_slope",
     "population_spike",
-    "threshold_bursts",
     "burst_area",
     "effect_time",
-    "monosynaptic_ipsp",
     "feedforward_ipsp",
     "drug_ec50",
 ]
@@ -99,9 +96,11 @@ class SliceArmDoc(Document):
     ``ltp_percent`` is the change of the field slope `at` a time after the end of the last induction, in per cent of
     baseline (mean of the `window` that ends there). ``ltp_reversed`` is what the last induction took back, in points
     of baseline, from the level just before it. ``effect_time`` is the time after the stimulus at which the drug adds
-    most. ``burst_area`` is the area of the response to burst number `burst` of the first train. ``threshold_bursts``
-    is the number of theta bursts that gives half of the largest LTP. ``drug_ec50`` varies the drug and reads `of`.
-    The other measures are read on test pulses: at the end, or before the induction where there is none.
+    most. ``burst_area`` is the area of the dendritic response to burst number `burst` of the first train.
+    ``feedforward_ipsp`` is the peak conductance that the interneurons open. ``input_output_slope`` is the slope of the
+    field EPSP per volley over stimulus strengths. ``drug_ec50`` varies the drug and reads `of`. The other measures are
+    read on test pulses: at the end, or before the induction where there is none. A drug given `before` stays to the
+    end, and LTP is related to the response just before its induction.
     """
 
     #: a document of library/preparations
@@ -110,8 +109,6 @@ class SliceArmDoc(Document):
     of: SliceMeasure | None = None
     solution: str | None = None  # null: that of the preparation document
     temperature: str | None = None
-    calcium: str | None = None
-    magnesium: str | None = None
     #: fraction of fibres that the test pulse recruits; null: that of the preparation document
     strength: float | None = Field(default=None, gt=0, le=1)
     induction: list[BoutDoc] = []
