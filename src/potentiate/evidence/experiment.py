@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from ..library.finding import Finding, NoExperiment, PatchExperiment, SynapseExperiment
 from ..library.modulator import find_action
-from . import patch_experiment, synapse_experiment
+from . import patch_experiment, slice_experiment, synapse_experiment
 from .scoring import Sample, Verdict, score
 
 
@@ -41,6 +39,4 @@ def samples(finding: Finding) -> list[Sample]:
         return patch_experiment.samples(experiment, finding.effect.unit)
     if isinstance(experiment, SynapseExperiment):
         return synapse_experiment.samples(experiment, finding.effect.unit)
-    return [
-        Sample(math.nan, experiment.base_scheme, None, f"there is no {experiment.preparation} preparation to ask yet")
-    ]
+    return slice_experiment.samples(experiment, finding.effect.unit)

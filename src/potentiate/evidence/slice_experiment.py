@@ -6,6 +6,7 @@ arm names. Drugs are at their bath level in the tissue. The whole timetable with
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..library.ensemble import ensemble
 from ..library.finding import SliceExperiment
 from ..library.modulator import find_action
 from ..library.scheme import find_scheme
@@ -37,10 +39,12 @@ from ..mechanisms.trafficking import Induction, Trafficking, simulate_traffickin
 from ..mechanisms.vesicles import PostTetanic
 from ..preparations.expression_study import gating_switch
 from ..preparations.field_sweep import DT_MS, STIMULUS_MS, field_sweep
+from ..preparations.patch import Patch
 from ..preparations.slice import SETTLED_MIN, Slice
 from ..preparations.slice_drugs import drugs_in
 from ..preparations.slice_specimen import Drugs, Specimen
 from ..protocols import stimulation as bouts
+from ..protocols.fast_application import jump
 from ..protocols.stimulation import Stimulation
 from ..units import parse, parse_concentration
 from .comparison import one_sample
@@ -54,6 +58,10 @@ HOLDING_MV = -65.0
 RECRUITED = 0.4
 #: Strengths of an input-output curve.
 STRENGTHS = (0.15, 0.25, 0.35, 0.45)
+#: Glutamate of one release, uM and ms: the brief pulse of the slice.
+QUANTUM = (1000.0, 0.3)
+#: Where the fibre volley is looked for, ms after the stimulus.
+VOLLEY_MS = (1.0, 2.7)
 #: Slices of a concentration curve.
 CURVE_SLICES = 2
 #: Points of the window over which a change is averaged.
@@ -63,9 +71,10 @@ _MIN = 60_000.0
 
 
 def samples(experiment: SliceExperiment, unit: str | None) -> list[Sample]:
-    """Return the model's value for an experiment: the mean of its slices on the base scheme.
+    """Return the model's value for an experiment, the mean of its slices: one per scheme.
 
-    A slice takes long, so only the base scheme is asked; a verdict on a drug is then at most near.
+    Test pulses are asked of the whole ensemble. Plasticity is calibrated on the base scheme alone, so what needs an
+    induction is asked of that one, and a verdict on a drug is then at most near.
 
     Parameters
     ----------
@@ -73,7 +82,11 @@ def samples(experiment: SliceExperiment, unit: str | None) -> list[Sample]:
     unit : str or None
         Of the finding's effect.
     """
-    return [one_sample(experiment, unit, observe, lambda arm, scheme: None, experiment.base_scheme, None)]
+    learns = experiment.specific or any(arm.induction for arm in experiment.arms)
+    schemes = [experiment.base_scheme]
+    if not learns:
+        schemes = list(dict.fromkeys([*ensemble().schemes, experiment.base_scheme]))
+    return [one_sample(experiment, unit, observe, lambda arm, scheme: None, scheme, None) for scheme in schemes]
 
 
 def observe(arm: SliceArmDoc, scheme: str, variant: str | None) -> Observable:
@@ -155,7 +168,24 @@ def _preparation(
 
 @functools.lru_cache(maxsize=128)
 def _specimen(preparation_key: tuple[Any, ...], seed: int) -> Specimen:
-    return _preparation(*preparation_key).draw(seed)
+    preparation = _preparation(*preparation_key)
+    specimen = preparation.draw(seed)
+    if preparation.ampa is None:
+        return specimen
+    # another scheme opens another part of its channels: the same quantal peak, so that only kinetics differ
+    sites = specimen.synapses
+    scale = _quantum(preparation.document.schemes.ampa) / _quantum(preparation.ampa.name)
+    return dataclasses.replace(specimen, synapses=dataclasses.replace(sites, ampa_scale=sites.ampa_scale * scale))
+
+
+@functools.cache
+def _quantum(scheme: str) -> float:
+    """Return the part of the largest conductance that one release opens at its peak."""
+    receptors = find_scheme(scheme)
+    protocol = jump(receptors.agonist, *QUANTUM, 5.0, 0.01)
+    patch = Patch(receptors, 1, -1.0)
+    peak_nS = float(np.max(np.abs(patch.run(protocol).sweeps)))  # at -1 mV current and conductance are one number
+    return 1000.0 * peak_nS / float(patch.conductances_pS.max())
 
 
 class _Run:
@@ -270,7 +300,7 @@ def _field(name: str) -> Callable[[_Run], float]:
             # the window is that of the response without drug, so that the drug cannot choose its own
             window = fixed_window(t, run.read_sweep(run._drugs(with_drug=False)), STIMULUS_MS)
             return abs(float(measure_field(t, wave, STIMULUS_MS, window_ms=window).slope.value))
-        found = measure_field(t, wave, STIMULUS_MS)
+        found = measure_field(t, wave, STIMULUS_MS, volley_ms=VOLLEY_MS)
         observable = {"amplitude": found.amplitude, "volley": found.volley.amplitude, "spike": found.spike}[name]
         return abs(float(observable.value))
 
@@ -335,7 +365,7 @@ def _input_output(run: _Run) -> float:
     for part in STRENGTHS:
         wave = field_sweep(run.specimen.respond(part, run.late), run.specimen, part)
         t = np.arange(len(wave)) * DT_MS
-        found = measure_field(t, wave, STIMULUS_MS, convention="20-80")
+        found = measure_field(t, wave, STIMULUS_MS, convention="20-80", volley_ms=VOLLEY_MS)
         points.append((found.volley.amplitude.value, found.slope.value))
     volley, slope = np.abs(np.array(points)).T
     if not np.all(np.isfinite(volley)):
