@@ -36,7 +36,7 @@ LEVELS = [f for f in ALL if f.level in ("synapse", "slice")]
 ON_SYNAPSE = [f for f in ALL if isinstance(f.experiment, SynapseExperiment)]
 ON_SLICE = [f for f in ALL if isinstance(f.experiment, SliceExperiment)]
 NO_DRUG = {"glutamatergic synapse", "synaptic plasticity"}
-PREPARATIONS = {"ca1-spine", "nucleus-magnocellularis", "ca1-slice"}
+PREPARATIONS = {path.stem for path in (LIBRARY / "preparations").glob("*.yaml")}
 
 
 def by_id(findings):

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from potentiate.errors import UsageError
 from potentiate.evidence import source_003
 from potentiate.evidence.experiment import samples, score_finding
 from potentiate.evidence.synapse_experiment import bath_of, observe, prepared
@@ -40,12 +39,13 @@ def test_another_scheme_keeps_the_size_of_a_quantum():
     assert sizes[0] == pytest.approx(sizes[1], rel=0.1)
 
 
-def test_an_age_without_a_document_is_refused():
-    with pytest.raises(UsageError, match="no form 'P2'"):
-        prepared(arm(CALYX, variant="P2"), "RT1995")
-    verdict = score_finding(find_finding("nm-ppr-p2"))
+def test_a_preparation_that_is_not_there_is_a_reason():
+    finding = find_finding("nm-ppr-p2")
+    other = finding.experiment.arm.model_copy(update={"synapse": "nucleus-laminaris"})
+    changed = finding.experiment.model_copy(update={"arm": other})
+    verdict = score_finding(finding.model_copy(update={"experiment": changed}))
     assert verdict.verdict == "not simulable"
-    assert "no form 'P2'" in verdict.reason
+    assert "nucleus-laminaris" in verdict.reason
 
 
 def test_the_drug_makes_responses_longer_and_larger():

@@ -27,7 +27,12 @@ _WHY_READINGS = (
 
 
 #: Short names of preparations in the table.
-_SHORT = {"ca1-spine": "CA1 spine", "nucleus-magnocellularis": "calyx", "ca1-slice": "CA1 slice"}
+_SHORT = {
+    "ca1-spine": "CA1 spine",
+    "nucleus-magnocellularis": "calyx",
+    "nucleus-magnocellularis-hatched": "calyx P2",
+    "ca1-slice": "CA1 slice",
+}
 
 
 def run(compound: str, /, *, slices: bool = False, json: bool = False, out: str | None = None) -> int:

@@ -18,11 +18,11 @@ def score_finding(finding: Finding) -> Verdict:
 
 
 def used(finding: Finding) -> bool:
-    """Return whether the model holds the finding already: a parameter was read from it, or nothing could miss it."""
+    """Return whether the model holds the finding already: a parameter was read from it, or agreement is no test."""
     experiment = finding.experiment
     if isinstance(experiment, NoExperiment):
         return False
-    if experiment.built_in:
+    if experiment.no_test is not None:
         return True
     if experiment.arm.drug is None:
         return False

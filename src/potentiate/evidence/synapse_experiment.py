@@ -78,14 +78,8 @@ def observe(arm: SynapseArmDoc, scheme: str, variant: str | None) -> Observable:
 
 
 def prepared(arm: SynapseArmDoc, scheme: str) -> Synapse:
-    """Return the arm's synapse with AMPA receptors of a scheme, in its solution, held as the arm says.
-
-    Raises
-    ------
-    UsageError
-        The preparation has no such variant.
-    """
-    synapse = _synapse(arm.synapse, arm.variant)
+    """Return the arm's synapse with AMPA receptors of a scheme, in its solution, held as the arm says."""
+    synapse = _synapse(arm.synapse)
     own = {r.scheme.name for r in synapse.receptors if r.family == "AMPA"}
     if scheme not in own:
         synapse = synapse.with_scheme(scheme)
@@ -132,14 +126,8 @@ def _without_nmda(arm: SynapseArmDoc) -> list[str]:
 
 
 @functools.cache
-def _synapse(name: str, variant: str | None) -> Synapse:
-    if variant not in (None, *DEFAULT_VARIANTS.get(name, ())):
-        raise UsageError(f"{name} has no form {variant!r}", why="no document of that age is on record")
+def _synapse(name: str) -> Synapse:
     return Synapse.from_document(name)
-
-
-#: What the document of a preparation is, where a finding names a variant.
-DEFAULT_VARIANTS = {"nucleus-magnocellularis": ("E18",)}
 
 
 def _action(arm: SynapseArmDoc) -> Action | None:
@@ -231,7 +219,7 @@ def _only_nmda(arm: SynapseArmDoc) -> SynapseArmDoc:
 @functools.lru_cache(maxsize=64)
 def _nmda(arm_json: str, scheme: str | None, variant: str | None) -> Observable:
     arm = SynapseArmDoc.model_validate_json(arm_json)
-    own = next(r.scheme.name for r in _synapse(arm.synapse, arm.variant).receptors if r.family == "AMPA")
+    own = next(r.scheme.name for r in _synapse(arm.synapse).receptors if r.family == "AMPA")
     synapse = prepared(arm, scheme or own)
     run = {"seed": SEED, "trials": _trials(synapse, bath_of(arm)), "dt_ms": 0.1, "variant": variant}
     if arm.measure == "nmda_amplitude":

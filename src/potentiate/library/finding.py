@@ -188,8 +188,8 @@ class ExperimentDoc(Document, Generic[Arm]):
     base_scheme: str
     #: the finding is about the receptor of `base_scheme` only; otherwise the ensemble of schemes is asked
     specific: bool = False
-    #: the model cannot miss it: nothing that the drug could do there is on record. No test, then.
-    built_in: bool = False
+    #: why agreement is no test: the model cannot miss it, or a number of the preparation was set with it in view
+    no_test: str | None = None
     arm: Arm
     compare: Literal["ratio", "inverse_ratio", "value", "difference_percent"] = "ratio"
     reference: Arm | None = None

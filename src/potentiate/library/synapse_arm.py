@@ -81,8 +81,6 @@ class SynapseArmDoc(Document):
 
     #: a document of library/preparations
     synapse: str
-    #: a named variant of the preparation document, e.g. its age
-    variant: str | None = None
     measure: SynapseMeasure
     of: SynapseMeasure | None = None
     stimulation: Annotated[SingleDoc | PairDoc | TrainDoc, Field(discriminator="kind")] = SingleDoc()
