@@ -62,6 +62,8 @@ STRENGTHS = (0.15, 0.25, 0.35, 0.45)
 QUANTUM = (1000.0, 0.3)
 #: Where the fibre volley is looked for, ms after the stimulus.
 VOLLEY_MS = (1.0, 2.7)
+#: Where the field EPSP is looked for, behind the volley.
+SEARCH_MS = (2.8, 40.0)
 #: Slices of a concentration curve.
 CURVE_SLICES = 2
 #: Points of the window over which a change is averaged.
@@ -270,8 +272,8 @@ class _Run:
         wave = self.sweep(drugs, *state)
         t = np.arange(len(wave)) * DT_MS
         if self._window is None:  # that of the baseline, for all that follows
-            self._window = fixed_window(t, wave, STIMULUS_MS)
-        return float(measure_field(t, wave, STIMULUS_MS, window_ms=self._window).slope.value)
+            self._window = fixed_window(t, wave, STIMULUS_MS, search_ms=SEARCH_MS)
+        return float(measure_field(t, wave, STIMULUS_MS, window_ms=self._window, search_ms=SEARCH_MS).slope.value)
 
     def current(self, drugs: Drugs, strength: np.ndarray | float = 1.0, potentiated: float = 1.0) -> float:
         """Return the peak of the EPSC at an ideal clamp, pA."""
@@ -298,9 +300,9 @@ def _field(name: str) -> Callable[[_Run], float]:
         t = np.arange(len(wave)) * DT_MS
         if name == "slope":
             # the window is that of the response without drug, so that the drug cannot choose its own
-            window = fixed_window(t, run.read_sweep(run._drugs(with_drug=False)), STIMULUS_MS)
-            return abs(float(measure_field(t, wave, STIMULUS_MS, window_ms=window).slope.value))
-        found = measure_field(t, wave, STIMULUS_MS, volley_ms=VOLLEY_MS)
+            window = fixed_window(t, run.read_sweep(run._drugs(with_drug=False)), STIMULUS_MS, search_ms=SEARCH_MS)
+            return abs(float(measure_field(t, wave, STIMULUS_MS, window_ms=window, search_ms=SEARCH_MS).slope.value))
+        found = measure_field(t, wave, STIMULUS_MS, volley_ms=VOLLEY_MS, search_ms=SEARCH_MS)
         observable = {"amplitude": found.amplitude, "volley": found.volley.amplitude, "spike": found.spike}[name]
         return abs(float(observable.value))
 
@@ -311,8 +313,8 @@ def _shape(measure: Callable[..., Observable], **options: Any) -> Callable[[_Run
     def read(run: _Run) -> float:
         wave = run.read_sweep(run.late)
         t = np.arange(len(wave)) * DT_MS
-        # behind the volley
-        at = peak(t, wave, baseline_ms=(0.0, STIMULUS_MS - 0.5), search_ms=(STIMULUS_MS + 2.0, STIMULUS_MS + 40.0))
+        behind = (STIMULUS_MS + SEARCH_MS[0], STIMULUS_MS + SEARCH_MS[1])
+        at = peak(t, wave, baseline_ms=(0.0, STIMULUS_MS - 0.5), search_ms=behind)
         return float(measure(t, wave, at, **options).value)
 
     return read
@@ -365,7 +367,7 @@ def _input_output(run: _Run) -> float:
     for part in STRENGTHS:
         wave = field_sweep(run.specimen.respond(part, run.late), run.specimen, part)
         t = np.arange(len(wave)) * DT_MS
-        found = measure_field(t, wave, STIMULUS_MS, convention="20-80", volley_ms=VOLLEY_MS)
+        found = measure_field(t, wave, STIMULUS_MS, convention="20-80", volley_ms=VOLLEY_MS, search_ms=SEARCH_MS)
         points.append((found.volley.amplitude.value, found.slope.value))
     volley, slope = np.abs(np.array(points)).T
     if not np.all(np.isfinite(volley)):
