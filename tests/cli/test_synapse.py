@@ -21,7 +21,7 @@ def test_drug_and_blocker_in_current_clamp(potentiate):
     outcome = potentiate(
         "synapse", "cyclothiazide", "--conc", "100uM", "--current-clamp", "--blockers", "D-AP5=50 uM",
         "bicuculline=20 uM", "--train", "100 Hz", "200 Hz",
-        "--magnesium-block", "Milstein", "--mg", "2mM", "--seed", "3", "--json", *FAST,
+        "--channel-noise", "--magnesium-block", "Milstein", "--mg", "2mM", "--seed", "3", "--json", *FAST,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     body = outcome.object

@@ -15,10 +15,12 @@ from potentiate.library.preparation import find_preparation, synapse_ids
 from potentiate.library.references import bibliography, key_of
 from potentiate.library.scheme import find_scheme
 from potentiate.mechanisms.cleft import CLEMENTS, Cleft
+from potentiate.numerics.matrix_exponential import transition_matrix
 from potentiate.preparations import run
 from potentiate.preparations.synapse import Synapse
 from potentiate.preparations.synapse_assays import amplitudes
 from potentiate.preparations.synapse_quantum import quantal_conductance
+from potentiate.preparations.synaptic_channels import drawn_conductance_nS
 from potentiate.preparations.synaptic_glutamate import Glutamate, Residual
 from potentiate.preparations.synaptic_membrane import Cell, Site, follow
 from potentiate.preparations.synaptic_receptors import SiteReceptors, conductance_nS
@@ -78,6 +80,34 @@ def test_a_table_of_propagators_and_exact_ones_agree():
     many = conductance_nS(receptors, Glutamate(CLEMENTS, pulses, amounts), 201, 0.05, temperature_C=35.0)
     few = conductance_nS(receptors, Glutamate(CLEMENTS, pulses, amounts[:8]), 201, 0.05, temperature_C=35.0)
     assert np.abs(many[:8] - few).max() < 2e-4 * few.max()
+
+
+@pytest.mark.parametrize("cleft", [Cleft("pulse", pulse=(1000.0, 0.3)), CLEMENTS], ids=["pulse", "Clements"])
+def test_drawn_channels_have_the_expected_mean_and_the_binomial_variance(cleft):
+    receptors = SiteReceptors("AMPA", "AMPA", find_scheme("MilsteinCA1Sim"), 10, 20.0, 0.0)  # one open level
+    glutamate = Glutamate(cleft, np.array([1.0]), np.ones((1500, 1, 1)))
+    drawn = drawn_conductance_nS(receptors, glutamate, 120, 0.05, np.random.default_rng(1), temperature_C=35.0)[:, 0]
+    expected = conductance_nS(receptors, glutamate, 120, 0.05, temperature_C=35.0)[0, 0]
+    variance = 10 * 0.02**2 * (expected / 0.2) * (1 - expected / 0.2)
+    assert np.abs(drawn.mean(axis=0) - expected).max() < 5 * np.sqrt(variance.max() / 1500)
+    peak = expected.argmax()
+    assert drawn[:, peak].var() == pytest.approx(variance[peak], rel=0.2)
+    np.testing.assert_allclose(np.round(drawn / 0.02), drawn / 0.02, atol=1e-9)  # whole channels
+    if cleft.pulse:  # what one sample tells of the next, after glutamate has gone: the chance to be open again
+        scheme = receptors.scheme
+        (at,) = np.flatnonzero(scheme.conductance)
+        again = transition_matrix(scheme.generator({"glutamate": 0.0}, -70.0, 35.0), 0.05)[at, at]
+        p, q = expected[30] / 0.2, expected[31] / 0.2
+        together = (p * again - p * q) / np.sqrt(p * (1 - p) * q * (1 - q))
+        assert np.corrcoef(drawn[:, 30], drawn[:, 31])[0, 1] == pytest.approx(together, abs=0.08)
+
+
+def test_drawn_channels_sum_over_sites_and_follow_the_seed():
+    noisy = dataclasses.replace(CALYX, channel_noise=True, sites=5)
+    first, again = (noisy.run(pulse(after_ms=3.0), seed=2, trials=2).sweeps for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    other = noisy.run(pulse(after_ms=3.0), seed=3, trials=2).sweeps
+    assert np.abs(first - other).max() > 0
 
 
 def test_sites_add_up_and_share_residual_glutamate():

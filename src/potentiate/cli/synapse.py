@@ -54,6 +54,7 @@ def synapse(
     current_clamp: Annotated[bool, Parameter(name="--current-clamp", negative="")] = False,
     at_soma: Annotated[bool, Parameter(name="--at-soma", negative="")] = False,
     series: str | None = None,
+    channel_noise: Annotated[bool, Parameter(name="--channel-noise", negative="")] = False,
     train: Annotated[list[str] | None, Parameter(name="--train", consume_multiple=True)] = None,
     pulses: int = 10,
     interval: str = "50 ms",
@@ -103,6 +104,8 @@ def synapse(
         Electrode on the soma: the dendrite escapes the clamp, and currents are filtered by it.
     series : str
         Series resistance of the clamp, e.g. ``--series 10MOhm``.
+    channel_noise : bool
+        Draw receptors one by one instead of their expectation.
     train : list of str
         Rates of trains, default 100 Hz; table and figure show the first, e.g. ``--train "100 Hz" "50 Hz" "200 Hz"``.
     pulses : int
@@ -130,6 +133,7 @@ def synapse(
         Synapse.from_document(preparation), scheme, cleft, release, probability, sites, magnesium_block, mg, ca,
         calcium_law, without_glua2, temperature, voltage, current_clamp, at_soma, series,
     )  # fmt: skip
+    made = dataclasses.replace(made, channel_noise=channel_noise)
     present = _blockers(blockers, made, notes)
     rates = [1000.0 * positive(text, "frequency", "--train") for text in train or ["100 Hz"]]
     study = study_synapse(
@@ -148,7 +152,10 @@ def synapse(
     )
     drugs = {entity, *present}
     assumed += [
-        f"{made.name}: {text}" for text in made.assumed if "drugs[" not in text or any(f"[{d}]" in text for d in drugs)
+        f"{made.name}: {text}"
+        for text in made.assumed
+        if ("drugs[" not in text or any(f"[{d}]" in text for d in drugs))
+        and not (channel_noise and "--channel-noise" in text)
     ]
     assumed += action.document.assumed if action is not None else []
     words = {**{m: m for m in MEASURES}, **HEADINGS}
@@ -190,7 +197,7 @@ def synapse(
         "magnesium_block": made.block.name if made.block else "Kampa", "mg_mM": made.magnesium_mM,
         "ca_mM": made.calcium_mM, "voltage_mV": made.holding_mV, "at_soma": made.at_soma,
         "series_GOhm": made.series_GOhm, "train_Hz": rates, "pulses": pulses, "interval": interval,
-        "blockers_uM": present, "trials": trials,
+        "channel_noise": channel_noise, "blockers_uM": present, "trials": trials,
     }  # fmt: skip
     held = [(row.label, row.observables["nmda_charge_held"]) for row in study.rows]
     if made.holding_mV is not None and any(o.known for _, o in held):

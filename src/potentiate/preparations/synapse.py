@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,7 @@ from ..mechanisms.vesicles import QuantalVariation
 from ..protocols.stimulation import Stimulation
 from ..recordings.channel import Channel
 from ..recordings.recording import Recording
+from .synaptic_channels import drawn_conductance_nS
 from .synaptic_glutamate import Glutamate, Residual
 from .synaptic_membrane import Cell, HeadCalcium, Site, follow
 from .synaptic_receptors import SiteReceptors, conductance_nS
@@ -104,6 +106,8 @@ class Synapse:
     assumed : tuple of str
     at_soma : bool
         In voltage clamp: the electrode is on the soma, and the dendrite with its spines escapes the clamp.
+    channel_noise : bool
+        Draw the receptors one by one instead of their expectation (slower).
     """
 
     name: str
@@ -127,6 +131,7 @@ class Synapse:
     presynaptic: Mapping[str, PresynapticDrug]
     assumed: tuple[str, ...] = ()
     at_soma: bool = False
+    channel_noise: bool = False
 
     @classmethod
     def from_document(cls, name: str = "ca1-spine") -> Synapse:
@@ -328,8 +333,11 @@ class Synapse:
         ligands = {**exposure.drugs_uM, "magnesium": 1000.0 * self.magnesium_mM}
         per_site = self.spine is not None
         total: dict[str, np.ndarray] = {}
-        for r in receptors:
-            g = conductance_nS(
+        for i, r in enumerate(receptors):
+            conduct: Any = conductance_nS
+            if self.channel_noise:
+                conduct = functools.partial(drawn_conductance_nS, rng=np.random.default_rng([seed, 2, i]))
+            g = conduct(
                 r, glutamate, samples, dt_ms,
                 ligands=ligands, voltage_mV=holding if holding is not None else -70.0,
                 temperature_C=self.temperature_C, per_site=per_site,

@@ -20,8 +20,8 @@ from .synaptic_receptors import SiteReceptors
 
 #: What every run leaves out.
 EXPECTED = (
-    "receptors conduct as their expectation: the noise of single channels (8 % of quantal variance, Franks 2003) is "
-    "left out; the place of release scales the concentration (assumed)"
+    "receptors conduct as their expectation: the noise of single channels is left out (--channel-noise draws them; "
+    "Franks 2003 gives it 8 % of quantal variance, a spine of 14 nearly saturated receptors more than half)"
 )
 
 
@@ -69,7 +69,7 @@ def built(loaded: Loaded) -> Synapse:
             d.compound: PresynapticDrug(number(d.half, "concentration"), number(d.limit, "number"))
             for d in doc.release.drugs
         },
-        (*doc.assumed(), *extra, EXPECTED),
+        (*doc.assumed(), *extra, EXPECTED, "the place of release scales the concentration"),
     )  # fmt: skip
     return synapse if doc.magnesium_block in BLOCKS else synapse.with_block(doc.magnesium_block)
 

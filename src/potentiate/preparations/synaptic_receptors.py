@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class SiteReceptors:
         return "magnesium" in self.scheme.ligands
 
 
-class _Propagators:
+class Propagators:
     """Transition matrices of a scheme for any glutamate and step, computed once each."""
 
     def __init__(
@@ -100,6 +100,16 @@ class _Propagators:
         if step_ms not in self._tables:
             self._tables[step_ms] = transition_matrix(self.generators(_GRID_UM), step_ms)
         return self._tables[step_ms]
+
+    def groups(self, glutamate_uM: np.ndarray, step_ms: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield rows that share a concentration, and their transition matrix, for a step."""
+        values, which = np.unique(glutamate_uM, return_inverse=True)
+        # a hundred at a time: the matrices of a thousand concentrations are not kept together
+        for first in range(0, len(values), 100):
+            part = values[first : first + 100]
+            matrices = transition_matrix(self.generators(part), step_ms)
+            for i in range(len(part)):
+                yield np.flatnonzero(which == first + i), matrices[i]
 
     def advance(self, states: np.ndarray, glutamate_uM: np.ndarray, step_ms: float) -> np.ndarray:
         """Return the occupancies (rows, n) after a step."""
@@ -155,9 +165,9 @@ def conductance_nS(
     """
     scheme = receptors.scheme
     known = {name: c for name, c in (ligands or {}).items() if name in scheme.ligands}
-    chain = _Propagators(scheme, known, voltage_mV, temperature_C)
+    chain = Propagators(scheme, known, voltage_mV, temperature_C)
     trials, sites = glutamate.amounts.shape[:2]
-    states = np.tile(_rest(scheme, known, voltage_mV, temperature_C), (glutamate.rows, 1))
+    states = np.tile(resting(scheme, known, voltage_mV, temperature_C), (glutamate.rows, 1))
     read = receptors.conductances_nS
     found = np.empty((trials, sites if per_site else 1, samples))
 
@@ -181,7 +191,7 @@ def conductance_nS(
             continue
         before = pulses[pulses <= k]
         age = (k - int(before[-1])) * dt_ms
-        limit = _longest_step(glutamate, age)
+        limit = longest_step(glutamate, age)
         parts = max(1, math.ceil(dt_ms / limit - 1e-9))
         step = dt_ms / parts
         for j in range(parts):
@@ -192,7 +202,7 @@ def conductance_nS(
     return found
 
 
-def _longest_step(glutamate: Glutamate, age_ms: float) -> float:
+def longest_step(glutamate: Glutamate, age_ms: float) -> float:
     """Return the largest step in which glutamate may be taken for constant, at an age after the last release."""
     cleft = glutamate.cleft
     if isinstance(cleft, Cleft) and not cleft.decays and cleft.pulse is not None:
@@ -203,7 +213,8 @@ def _longest_step(glutamate: Glutamate, age_ms: float) -> float:
     return next(step for reach, step in STEPS if age_ms < reach)
 
 
-def _rest(scheme: Scheme, ligands: Mapping[str, float], voltage_mV: float, temperature_C: float | None) -> np.ndarray:
+def resting(scheme: Scheme, ligands: Mapping[str, float], voltage_mV: float, temperature_C: float | None) -> np.ndarray:
+    """Return the occupancy without glutamate, shape (n,)."""
     try:
         return scheme.equilibrium(ligands, voltage_mV, temperature_C)
     except ZeroDivisionError:  # a trapped blocker leaves no unique equilibrium without agonist
