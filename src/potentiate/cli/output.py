@@ -50,6 +50,8 @@ class Result:
         Traces behind the table; saved as NetCDF.
     saves : mapping
         Further files of the run: key -> (name, what writes it).
+    short : int or None
+        So many assumptions are printed, and how many there are; all of them are in the files and the JSON object.
     """
 
     command: str
@@ -67,6 +69,7 @@ class Result:
     recording: Recording | None = None
     saves: dict[str, tuple[str, Callable[[Path], object]]] = dataclasses.field(default_factory=dict)
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+    short: int | None = None
 
 
 def finish(result: Result, *, as_json: bool = False, out: str | None = None, files: bool = True) -> int:
@@ -178,7 +181,10 @@ def _print(result: Result, files: Mapping[str, str]) -> None:
     if result.title:
         console.print(result.title, style="bold", markup=False)
     if result.assumed:
-        console.print("Assumed  " + " · ".join(result.assumed), markup=False, style="dim")
+        first = result.assumed if result.short is None else result.assumed[: result.short]
+        rest = len(result.assumed) - len(first)
+        more = f" · and {rest} more, all in results.json" if rest else ""
+        console.print("Assumed  " + " · ".join(first) + more, markup=False, style="dim")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for i, name in enumerate(result.columns):
         table.add_column(name, justify="left" if i == 0 else "right" if _numeric(result.rows, i) else "left")
