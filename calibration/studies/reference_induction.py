@@ -29,12 +29,13 @@ NOTES = (
     "Calcium acts on calmodulin through its square and on calcineurin through its fourth power. Fifteen NMDA receptors",
     "and nine calcium channels flicker, and with their flicker calcineurin is higher than under their mean: at rest",
     "the published model has twice the calcineurin that expected channels give. Where a protocol must stay minutes in",
-    "a region that begins at 1.85 or 6.35 uM of calcineurin, that decides. **Expected channels are biased: potentiation",
-    "becomes depression or no change, depression becomes no change. Compare other engines with drawn channels.**",
+    "a region that begins at 1.85 or 6.35 uM of calcineurin, that decides. **Expected channels are biased:",
+    "potentiation becomes depression or no change, depression no change. Compare other engines with drawn channels.**",
     "",
     "What differs from the published model besides: AMPA and GABA receptors are not drawn, the ratio of NMDA subunits",
-    "has no scatter, C3 to O3 opens with three times the microscopic rate (coded: two), and runs start from the spine's",
-    "own rest. The theta bursts are the ten that the code holds; whether the experiment repeated them was not read.",
+    "has no scatter, C3 to O3 opens with three times the microscopic rate (coded: two), and runs start from the",
+    "spine's own rest. The theta bursts are the ten that the code holds; whether the experiment repeated them was not",
+    "read.",
 )
 
 

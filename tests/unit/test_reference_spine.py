@@ -35,11 +35,12 @@ def test_steps_have_order_three_and_keep_invariants():
 
     start, forcing = jnp.array([[1.0, 2.0, 0.0]]), jnp.array([[0.3]])
 
+    step = jax.jit(lambda y, h: rosenbrock_step(rate, y, forcing, h)[0])
+
     def end(n):
-        step = jax.jit(lambda y: rosenbrock_step(rate, y, forcing, 1.0 / n)[0])
         y = start
         for _ in range(n):
-            y = step(y)
+            y = step(y, 1.0 / n)
         return np.asarray(y)[0]
 
     fine = end(640)
@@ -69,8 +70,8 @@ def test_linked_blocks_are_solved_as_one_system():
 def test_the_spine_is_two_blocks_linked_by_calcium():
     k = ReferenceSpine().constants
     state = quiet_start() + 0.01
-    slope = jax.jacfwd(lambda y: spine_rates(y, jnp.full(4, 0.1), k, xp=jnp))
-    jacobian = np.asarray(jax.jit(slope)(jnp.asarray(state)))
+    varied = state + 0.1 * np.eye(len(state))
+    jacobian = (spine_rates(varied, np.full(4, 0.1), k) - spine_rates(state, np.full(4, 0.1), k)).T
     upper, lower = jacobian[:CALCIUM, CALCIUM:], jacobian[CALCIUM:, :CALCIUM]
     assert np.abs(upper[:, 1:]).max() == 0.0
     assert np.abs(lower[1:]).max() == 0.0
@@ -166,7 +167,6 @@ def test_one_pairing_against_an_independent_solver():
     middle = 0.5 * (fine[1:] + fine[:-1])
     run = int(np.argmax(releases.transmitter_uM[:, 0]))
     slope = jax.jit(lambda y, u: spine_rates(y, u, spine.constants, xp=jnp))
-    jacobian = jax.jit(jax.jacfwd(lambda y, u: spine_rates(y, u, spine.constants, xp=jnp)))
 
     def forcing(t):
         u = [np.interp(t, middle, drive[:, run, j]) for j in range(3)]
@@ -174,10 +174,7 @@ def test_one_pairing_against_an_independent_solver():
 
     y, peak = spine.rest(), 0.0
     for a, b in ((500.0, 501.0), (501.0, 509.0), (509.0, 514.0), (514.0, 800.0)):
-        s = solve_ivp(
-            lambda t, y: np.asarray(slope(y, forcing(t))), (a, b), y, method="LSODA", rtol=1e-6, atol=1e-8,
-            jac=lambda t, y: np.asarray(jacobian(y, forcing(t))),
-        )  # fmt: skip
+        s = solve_ivp(lambda t, y: np.asarray(slope(y, forcing(t))), (a, b), y, method="LSODA", rtol=1e-6, atol=1e-8)
         y, peak = s.y[:, -1], max(peak, s.y[CALCIUM].max())
     assert found.calcium_uM[run].max() == pytest.approx(peak, rel=5e-3)
     assert found.can_uM[run, -1] == pytest.approx(y[len(FAST) + 5], rel=1e-2)
@@ -185,34 +182,34 @@ def test_one_pairing_against_an_independent_solver():
 
 
 @pytest.fixture(scope="module")
-def twenty():
-    """Twenty pairings without a drug."""
-    return ReferenceSpine(injected_pA=2000.0).run(stdp(20, 10, 5, 2), runs=RUNS, seed=1, after_ms=1000.0)
+def eight():
+    """Eight pairings without a drug."""
+    return ReferenceSpine(injected_pA=2000.0).run(stdp(8, 10, 5, 2), runs=RUNS, seed=1, after_ms=1000.0)
 
 
-def test_a_modulator_acts_through_the_scheme(twenty):
+def test_a_modulator_acts_through_the_scheme(eight):
     """No drug in the bath: the base scheme. Drug: receptors stay open longer, the spine takes up more calcium."""
     spine = ReferenceSpine(injected_pA=2000.0).with_compound("aniracetam")
     assert spine.ampa.n > find_scheme("Rodrigues2023").n
     shape = dict(runs=RUNS, seed=1, after_ms=1000.0)
-    without = spine.run(stdp(20, 10, 5, 2), Bath({"aniracetam": 0.0}), **shape)
-    assert without.camkii_uM == pytest.approx(twenty.camkii_uM, rel=1e-6)
-    treated = spine.run(stdp(20, 10, 5, 2), Bath({"aniracetam": 1500.0}), **shape)
-    assert (treated.can_uM[:, -1] > 1.001 * twenty.can_uM[:, -1]).all()
-    assert (treated.released == twenty.released).all()
+    without = spine.run(stdp(8, 10, 5, 2), Bath({"aniracetam": 0.0}), **shape)
+    assert without.camkii_uM == pytest.approx(eight.camkii_uM, rel=1e-6)
+    treated = spine.run(stdp(8, 10, 5, 2), Bath({"aniracetam": 1500.0}), **shape)
+    assert (treated.can_uM[:, -1] > 1.001 * eight.can_uM[:, -1]).all()
+    assert (treated.released == eight.released).all()
 
 
-def test_a_seed_is_a_result_and_another_seed_another(twenty):
+def test_a_seed_is_a_result_and_another_seed_another(eight):
     spine = ReferenceSpine(injected_pA=2000.0)
-    again = spine.run(stdp(20, 10, 5, 2), runs=RUNS, seed=1, after_ms=1000.0)
-    assert (again.can_uM == twenty.can_uM).all()
-    other = spine.run(stdp(20, 10, 5, 2), runs=RUNS, seed=2, after_ms=1000.0)
-    assert (other.can_uM != twenty.can_uM).any()
-    assert twenty.seed == 1
-    by_id = {o.id: o for o in twenty.observables()}
-    assert by_id["weight_change"].value == pytest.approx(twenty.weight_change_percent.mean())
+    again = spine.run(stdp(8, 10, 5, 2), runs=RUNS, seed=1, after_ms=1000.0)
+    assert (again.can_uM == eight.can_uM).all()
+    other = spine.run(stdp(8, 10, 5, 2), runs=RUNS, seed=2, after_ms=1000.0)
+    assert (other.can_uM != eight.can_uM).any()
+    assert eight.seed == 1
+    by_id = {o.id: o for o in eight.observables()}
+    assert by_id["weight_change"].value == pytest.approx(eight.weight_change_percent.mean())
     assert by_id["calcium_peak"].unit == "uM"
-    assert any("deterministic" in a for a in twenty.assumed)
+    assert any("deterministic" in a for a in eight.assumed)
 
 
 def test_calcium_from_elsewhere_is_read():
@@ -309,14 +306,15 @@ def test_drawn_channels_scatter_from_run_to_run_and_a_seed_repeats_them():
     the expected peak."""
     spine = ReferenceSpine(channels="drawn")
     spike = Stimulation("one spike", (), 100.0, (50.0,))
-    found = spine.run(spike, runs=8, seed=5, after_ms=10.0)
-    peaks = found.calcium_uM.max(axis=1)
+    found = spine.run(spike, runs=RUNS, seed=5, after_ms=10.0)
+    others = [spine.run(spike, runs=RUNS, seed=s, after_ms=10.0) for s in (6, 7)]
+    peaks = np.concatenate([o.calcium_uM.max(axis=1) for o in (found, *others)])
     expected = dataclasses.replace(spine, channels="expected").run(spike, runs=RUNS, seed=5, after_ms=10.0)
     assert np.ptp(expected.calcium_uM.max(axis=1)) < 1e-9
     assert peaks.std() > 0.1 * peaks.mean()
-    assert 0.6 < peaks.mean() / expected.calcium_uM.max() < 2.0
+    assert 0.5 < peaks.mean() / expected.calcium_uM.max() < 2.5
     assert any("drawn" in a for a in found.assumed)
-    again = spine.run(spike, runs=8, seed=5, after_ms=10.0)
+    again = spine.run(spike, runs=RUNS, seed=5, after_ms=10.0)
     assert (again.can_uM == found.can_uM).all()
 
 

@@ -56,28 +56,27 @@ def _step_voltage(v: Any, gates: Any, fatigue: Any, spine: Any, gaba: Any, curre
 
 
 @functools.cache
-def _program(readout: Readout, stochastic: bool) -> Callable[..., Any]:
+def _program(readout: Readout) -> Callable[..., Any]:
     import jax
     import jax.numpy as jnp
     from jax import lax
 
     can_row, camkii_row = jnp.asarray(ACTIVE_CAN), jnp.asarray(ACTIVE_CAMKII)
 
-    def two_state(x: Any, u: Any, opening: Any, closing: Any, h: Any) -> Any:
+    def two_state(x: Any, u: Any, opening: Any, closing: Any, h: Any, stochastic: Any) -> Any:
         rate = opening + closing
         steady = opening / rate
         p = steady + (x - steady) * jnp.exp(-rate * h)
-        return (u < p).astype(float) if stochastic else p
+        return jnp.where(stochastic, (u < p).astype(float), p)
 
-    def categorical(row: Any, u: Any) -> Any:
-        if not stochastic:
-            return row
+    def categorical(row: Any, u: Any, stochastic: Any) -> Any:
         above = jnp.cumsum(row, axis=-1)
         below = above - row
         last = jnp.arange(row.shape[-1]) == row.shape[-1] - 1
-        return ((u[..., None] >= below) & ((u[..., None] < above) | last)).astype(float)
+        drawn = (u[..., None] >= below) & ((u[..., None] < above) | last)
+        return jnp.where(stochastic, drawn.astype(float), row)
 
-    def body(carry: Any, x: Any, k: Any, tables: Any, nmda_nS: Any, near_ms: Any) -> Any:
+    def body(carry: Any, x: Any, k: Any, tables: Any, nmda_nS: Any, near_ms: Any, stochastic: Any) -> Any:
         fast, enzymes, gates, l_type, nmda, (activation, units, was_in, dwell), key = carry
         h0, ampa, gaba, current = x
         moving = h0 > 0
@@ -93,7 +92,9 @@ def _program(readout: Readout, stochastic: bool) -> Callable[..., Any]:
             steady = 1.0 / (1.0 + jnp.exp((g.half_mV - v) / g.slope_mV))[:, None]
             opening = k.channel_factors[0] * steady / g.tau_ms
             closing = k.channel_factors[1] * (1.0 - steady) / g.tau_ms
-            drawn.append(two_state(gates[:, i], u[:, i * CHANNELS : (i + 1) * CHANNELS], opening, closing, h))
+            drawn.append(
+                two_state(gates[:, i], u[:, i * CHANNELS : (i + 1) * CHANNELS], opening, closing, h, stochastic)
+            )
         gates = jnp.stack(drawn, axis=1)
         up = (k.channel_factors[0] * 0.83 / (1.0 + jnp.exp((13.7 - v) / 6.1)))[:, None]
         down1 = (k.channel_factors[1] * 0.53 / (1.0 + jnp.exp((v - 11.5) / 6.4)))[:, None]
@@ -104,13 +105,13 @@ def _program(readout: Readout, stochastic: bool) -> Callable[..., Any]:
             [c * (1.0 - leave) + o1 * back1 + o2 * back2, 0.5 * c * leave + o1 * (1.0 - back1),
              0.5 * c * leave + o2 * (1.0 - back2)], axis=-1,
         )  # fmt: skip
-        l_type = categorical(rows, u[:, 4 * CHANNELS : 5 * CHANNELS])
+        l_type = categorical(rows, u[:, 4 * CHANNELS : 5 * CHANNELS], stochastic)
         # NMDA receptors: one transition matrix for each of the two step lengths
         near = h0 < 1.5 * near_ms
         start, opened, new = 5 * CHANNELS, 0.0, []
         for state, (short, long, open_states) in zip(nmda, tables, strict=True):
             stop = start + state.shape[1]
-            state = categorical(state @ jnp.where(near, short, long), u[:, start:stop])
+            state = categorical(state @ jnp.where(near, short, long), u[:, start:stop], stochastic)
             new.append(state)
             opened = opened + (state @ open_states).sum(axis=1)
             start = stop
@@ -175,8 +176,9 @@ def _program(readout: Readout, stochastic: bool) -> Callable[..., Any]:
         return jax.tree.map(lambda a, b: jnp.where(moving, a, b), moved, carry), (ca_new, v_new)
 
     @jax.jit
-    def loop(carry: Any, k: Any, tables: Any, nmda_nS: Any, near_ms: Any, xs: Any) -> Any:
-        carry, (ca, v) = lax.scan(lambda c, x: body(c, x, k, tables, nmda_nS, near_ms), carry, xs)
+    def loop(carry: Any, k: Any, tables: Any, nmda_nS: Any, near_ms: Any, stochastic: Any, xs: Any) -> Any:
+        step = lambda c, x: body(c, x, k, tables, nmda_nS, near_ms, stochastic)  # noqa: E731
+        carry, (ca, v) = lax.scan(step, carry, xs)
         return carry, (ca.max(axis=0), v.max(axis=0))
 
     return loop
@@ -245,7 +247,7 @@ class FlickerLoop:
         require_float64()
         register_constants()
         self.runs, self.constants, self.rule, self.nmda, self.nmda_nS = runs, constants, rule, nmda, nmda_nS
-        self.loop = _program(readout, stochastic)
+        self.loop, self.stochastic = _program(readout), stochastic
         rng = np.random.default_rng(seed)
         named = dict(zip(FAST, start, strict=False))
 
@@ -304,7 +306,9 @@ class FlickerLoop:
             missing = CHUNK - len(xs[0])
             if missing:
                 xs = [np.concatenate([x, np.zeros((missing, *x.shape[1:]))]) for x in xs]
-            self.carry, peak = self.loop(self.carry, self.constants, tables, self.nmda_nS, near, tuple(xs))
+            self.carry, peak = self.loop(
+                self.carry, self.constants, tables, self.nmda_nS, near, self.stochastic, tuple(xs)
+            )
             peaks.append(peak)
         return tuple(np.array([np.asarray(p[j]) for p in peaks]) for j in range(2))  # type: ignore[return-value]
 

@@ -123,8 +123,7 @@ class ReferenceSpine:
 
     def rest(self) -> np.ndarray:
         """Return the state without stimulation, shape (35,): ten minutes after a start near it."""
-        k, quiet = self.constants, np.zeros(4)
-        return _settled(lambda t, y: spine_rates(y, quiet, k), quiet_start())
+        return _at_rest(self.constants).copy()
 
     def run(
         self,
@@ -332,6 +331,13 @@ class ReferenceSpine:
         drive[i:j, :, 3] += injected_pA(middle[i:j] - onset, self.injected_ms, self.injected_pA)[:, None] * who
 
 
+@functools.lru_cache(maxsize=64)
+def _at_rest(constants: SpineConstants) -> np.ndarray:
+    quiet = np.zeros(4)
+    return _settled(lambda t, y: spine_rates(y, quiet, constants), quiet_start())
+
+
+@functools.lru_cache(maxsize=256)
 def enzymes_at_rest(free_uM: float, rates: EnzymeRates) -> np.ndarray:
     """Return the enzymes after ten minutes at constant free calcium, shape (17,)."""
     return _settled(lambda t, y: enzyme_rates(y, np.float64(free_uM), rates)[0], unloaded())
