@@ -40,6 +40,12 @@ autosummary_generate = True
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 
+
+def setup(app):
+    # pydantic leaves a class per parameter of a generic document in the module ("ExperimentDoc[ArmDoc]")
+    app.connect("autodoc-skip-member", lambda app, what, name, *rest: True if "[" in name else None)
+
+
 bibtex_bibfiles = ["../src/potentiate/library/references.bib"]
 
 suppress_warnings = [

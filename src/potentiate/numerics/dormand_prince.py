@@ -54,7 +54,8 @@ def integrate(
 
     Returns
     -------
-    array, shape (times, *start.shape)
+    array, shape (times, ...)
+        The shape of `start` follows the times.
 
     Raises
     ------

@@ -152,7 +152,7 @@ def integrate(
         LINEAR function of the state that gives what is recorded, shape (k,) or (k, lanes); default: the state itself,
         which must then be one array.
     rtol, atol : float; atol also a tree that broadcasts against the state
-        The root mean square over components of error / (atol + rtol |y|) is kept below one.
+        The root mean square over components of ``error / (atol + rtol |y|)`` is kept below one.
     first_step, largest_step : float
         In units of time.
     max_steps : int

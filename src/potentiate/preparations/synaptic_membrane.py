@@ -22,7 +22,7 @@ MEMBRANE = ("synaptic", "ampa", "nmda", "head", "dendrite", "soma")
 CALCIUM = ("calcium", "calcium nmda", "calcium ampa", "calcium channels")
 
 Unblocked = Callable[[np.ndarray], np.ndarray]
-#: Conductance and its drive; two voltages.
+# Conductance and its drive; two voltages.
 Load = tuple[np.ndarray, np.ndarray]
 Pair = tuple[np.ndarray, np.ndarray]
 
