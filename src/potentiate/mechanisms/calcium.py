@@ -45,7 +45,18 @@ class CalciumDynamics:
 
     @classmethod
     def from_kappa(cls, volume_um3: float, kappa: float, decay_ms: float, rest_uM: float) -> CalciumDynamics:
-        """Return the dynamics with an endogenous buffer of binding ratio `kappa` (bound over free increments)."""
+        """Return the dynamics with an endogenous buffer.
+
+        Parameters
+        ----------
+        volume_um3 : float
+            Of the head.
+        kappa : float
+            Binding ratio of the buffer: bound over free increments.
+        decay_ms : float
+            Time constant with which free calcium returns to rest, buffer included.
+        rest_uM : float
+        """
         return cls(volume_um3, 1.0 / (1.0 + kappa), decay_ms, rest_uM)
 
     def per_pA_ms(self) -> float:
@@ -90,6 +101,17 @@ class SaturatingShare:
 
     ``Pf = 4 Ca / (4 Ca + monovalent / ratio) share`` and a current of ``Pf g (V - reversal)`` (GluSynapse.mod of
     Chindemi et al. 2022: monovalent 120 mM, ratio 1.38, share 0.6, reversal 40 mV).
+
+    Attributes
+    ----------
+    monovalent_mM : float
+        Monovalent ions outside.
+    ratio : float
+        How much better calcium permeates than they do.
+    share : float
+        What part of the conductance calcium takes at most.
+    reversal_mV : float
+        Of the calcium current.
     """
 
     monovalent_mM: float = 120.0
@@ -114,7 +136,9 @@ class GoldmanShare:
     ----------
     share : float
         Of the inward current at `at_mV` and `reference_mM`.
-    at_mV, reference_mM, temperature_C, internal_uM : float
+    at_mV, reference_mM : float
+        Voltage and external calcium at which the share holds.
+    temperature_C, internal_uM : float
     """
 
     share: float
@@ -147,6 +171,11 @@ class CalciumChannel:
     Attributes
     ----------
     conductance_nS : float
+        With all channels open.
+    activation_mV, inactivation_mV : (float, float)
+        Half-maximum and slope of the Boltzmann function.
+    activation_ms, inactivation_ms : float
+        Time constants.
     """
 
     conductance_nS: float

@@ -115,6 +115,11 @@ def field_potential(currents_nA: Any, lamina: Lamina, electrode_um: float = RADI
     -------
     array, shape (...), mV
 
+    Raises
+    ------
+    UsageError
+        Another number of currents than layers.
+
     Examples
     --------
     >>> currents = with_return(-1.0, sink=3, returns=(0.2, 0.3, 0.3, 0.0, 0.1, 0.1))
@@ -147,6 +152,11 @@ def with_return(current_nA: Any, *, sink: int, returns: tuple[float, ...], xp: A
     Returns
     -------
     array, shape (..., layers); sums to zero
+
+    Raises
+    ------
+    UsageError
+        Shares that are negative or do not sum to one.
     """
     if not np.isclose(sum(returns), 1.0) or min(returns) < 0.0:
         raise UsageError("Return currents are shares", why=f"they sum to {sum(returns):g}", do="let them sum to one")
@@ -190,6 +200,7 @@ def fibre_volley(t_ms: Any, fibres: Any, bundle: FibreBundle | None = None, *, x
     t_ms : array, shape (times,)
     fibres : float or array, shape (..., 1)
         Recruited fibres; the volley is proportional to them.
+    bundle : FibreBundle, optional
 
     Returns
     -------

@@ -35,6 +35,8 @@ def inside(corners: tuple[tuple[float, float], ...], can_uM: Any, camkii_uM: Any
     ----------
     corners : tuple of (CaN, CaMKII)
         Counter-clockwise.
+    can_uM, camkii_uM : array or float
+        Active calcineurin and CaMKII.
     """
     sides = zip(corners, (*corners[1:], corners[0]), strict=True)
     left_of = ((x1 - x0) * (camkii_uM - y0) - (y1 - y0) * (can_uM - x0) >= -1e-9 for (x0, y0), (x1, y1) in sides)

@@ -23,6 +23,13 @@ def thermal_mV(temperature_degC: float) -> float:
 def nernst_mV(outside_mM: float, inside_mM: float, valence: int, temperature_degC: float) -> float:
     """Return the equilibrium potential of one ion.
 
+    Parameters
+    ----------
+    outside_mM, inside_mM : float
+    valence : int
+        With its sign.
+    temperature_degC : float
+
     Raises
     ------
     UsageError
@@ -87,6 +94,7 @@ def ghk_reversal_mV(
     permeability : mapping of ion -> relative permeability
     outside_mM, inside_mM : mapping of ion -> mM
         Ions that are missing count as zero.
+    temperature_degC : float
 
     Raises
     ------
@@ -125,7 +133,8 @@ def calcium_share(
 ) -> float:
     """Return the share of the current that calcium carries at a voltage (Pf).
 
-    Negative or above one near the reversal potential, where calcium flows in while the sum is outward or zero.
+    Arguments as for :func:`ghk_reversal_mV`. Negative or above one near the reversal potential, where calcium flows in
+    while the sum is outward or zero.
     """
     total = _total(permeability, outside_mM, inside_mM, voltage_mV, temperature_degC)
     calcium = permeability.get("Ca", 0.0) * ghk_flux(
@@ -148,6 +157,9 @@ def permeability_for_share(
     ----------
     share : float
         Between 0 and 1.
+    outside_mM, inside_mM : mapping of ion -> mM
+    voltage_mV, temperature_degC : float
+        Where the share was measured.
     monovalent : mapping of ion -> relative permeability, optional
         Default: sodium, potassium and caesium 1.
 

@@ -225,6 +225,8 @@ def simulate_pool(
     potentiation : Potentiation or sequence of Potentiation
         Factors of several multiply.
     down_regulation : DownRegulation, optional
+    tolerance : float
+        Of the integrator, relative and absolute (in receptors).
 
     Returns
     -------

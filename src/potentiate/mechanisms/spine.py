@@ -48,7 +48,15 @@ class Spine:
         cls, head_length_um: float, head_diameter_um: float, neck_length_um: float, neck_diameter_um: float,
         axial_Ohm_cm: float = 150.0, capacitance_pF_per_um2: float = 0.01,
     ) -> Spine:  # fmt: skip
-        """Return a spine with a cylindrical head and neck."""
+        """Return a spine with a cylindrical head and neck.
+
+        Parameters
+        ----------
+        head_length_um, head_diameter_um, neck_length_um, neck_diameter_um : float
+        axial_Ohm_cm : float
+            Resistivity of the cytoplasm in the neck.
+        capacitance_pF_per_um2 : float
+        """
         area = math.pi * head_diameter_um * head_length_um
         volume = 0.25 * math.pi * head_diameter_um**2 * head_length_um
         # Ohm cm x um / um2 = 1e4 Ohm = 1e-5 GOhm

@@ -38,6 +38,12 @@ class Gate:
 
     Opening and closing rates follow from both and are scaled by temperature separately, so the steady state moves with
     temperature too.
+
+    Attributes
+    ----------
+    half_mV, slope_mV : float
+        Half-maximum and slope (negative: it closes with depolarization).
+    tau_ms : float
     """
 
     half_mV: float

@@ -79,7 +79,21 @@ def bin_calcium(t_ms: np.ndarray, calcium_uM: np.ndarray, bin_ms: float = 5.0) -
 def integrate_calcium(
     calcium_uM: np.ndarray, rest_uM: float, integration_ms: float, bin_ms: float = 5.0, start: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the leaky integral of calcium above rest at the end of each bin, shape (bins, synapses), uM ms."""
+    """Return the leaky integral of calcium above rest.
+
+    Parameters
+    ----------
+    calcium_uM : array, shape (bins, synapses)
+        Means of regular bins, see :func:`bin_calcium`.
+    rest_uM, integration_ms, bin_ms : float
+    start : array, shape (synapses,), optional
+        The integral before the first bin, uM ms; default 0.
+
+    Returns
+    -------
+    array, shape (bins, synapses)
+        At the end of each bin, uM ms.
+    """
     from scipy.signal import lfilter
 
     keep = np.exp(-bin_ms / integration_ms)
@@ -98,10 +112,25 @@ def move_efficacy(
     start: np.ndarray,
     bin_ms: float = 5.0,
 ) -> np.ndarray:
-    """Return the efficacy after a course of integrated calcium, shape (synapses,).
+    """Return the efficacy after a course of integrated calcium.
 
     The terms that calcium switches on are linear in the efficacy: the maps of the bins of a window are multiplied
     exactly. The slow bistable term is added once per window.
+
+    Parameters
+    ----------
+    rule : ThresholdPlasticity
+    integral : array, shape (bins, synapses)
+        Of :func:`integrate_calcium`, uM ms.
+    depression, potentiation : array, shape (synapses,)
+        Thresholds, uM ms, see :meth:`ThresholdPlasticity.thresholds`.
+    start : array, shape (synapses,)
+        Efficacy before, 0 to 1.
+    bin_ms : float
+
+    Returns
+    -------
+    array, shape (synapses,)
     """
     rho = np.array(start, dtype=float)
     h = bin_ms / 1000.0 / rule.tau_s

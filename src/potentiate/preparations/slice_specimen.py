@@ -41,7 +41,15 @@ SETTLED_MS = 500.0
 
 @dataclasses.dataclass(frozen=True)
 class Blocked:
-    """What is left of targets that drugs block, as fractions, and what they do to release."""
+    """What is left of targets that drugs block, as fractions, and what they do to release.
+
+    Attributes
+    ----------
+    ampa, nmda, gaba, autoreceptor : float
+        AMPA, NMDA, GABA-A and presynaptic GABA-B receptors; 1 where nothing blocks them.
+    release : float
+        Factor on the release probability.
+    """
 
     ampa: float = 1.0
     nmda: float = 1.0

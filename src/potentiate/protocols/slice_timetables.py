@@ -36,10 +36,16 @@ def source_003(
     ----------
     compound : str or None
         None: the control slice, with the same times and no drug.
+    concentration_uM : float
+        Of what flows in.
     stimulation : Stimulation, optional
         Another induction at the same time.
     drug_min : float
         From wash-in to tetanus, 20 to 30 min.
+    recovery_min, after_min : float
+        At least 60 each.
+    test_strength : float
+        Part of the fibres that test pulses recruit, 0 to 1.
 
     Raises
     ------
@@ -122,7 +128,22 @@ def two_pathway(
     interval_s: float = 30.0,
     test_strength: float = 0.4,
 ) -> Timetable:
-    """Return a two-pathway experiment: one is induced, the other (control) only tested, in alternation."""
+    """Return a two-pathway experiment: one is induced, the other (control) only tested, in alternation.
+
+    Parameters
+    ----------
+    stimulation : Stimulation, optional
+        Default: one train of 100 Hz for 1 s.
+    drugs : tuple of WashIn
+    baseline_min, after_min : float
+        Before the induction, or the first drug; after the induction.
+    induce_at_min : float, optional
+        Default: the end of the baseline, or 25 min after the last drug.
+    interval_s : float
+        Between test pulses of one pathway.
+    test_strength : float
+        Part of the fibres, 0 to 1.
+    """
     bout = tetanus() if stimulation is None else stimulation
     at = (max([baseline_min] + [d.at_min + 25.0 for d in drugs])) if induce_at_min is None else induce_at_min
     induction = Induce(bout, at, under=tuple(d.compound for d in drugs if d.at_min <= at))
@@ -150,7 +171,18 @@ def depotentiation(
     after_min: float = 60.0,
     test_strength: float = 0.4,
 ) -> Timetable:
-    """Return LTP and then 900 pulses at 1 Hz (PMC2652176, PMC3539311; the wait between them is assumed)."""
+    """Return LTP and then 900 pulses at 1 Hz (PMC2652176, PMC3539311; the wait between them is assumed).
+
+    Parameters
+    ----------
+    potentiate, depotentiate : Stimulation, optional
+        Default: one train of 100 Hz for 1 s; 900 pulses at 1 Hz.
+    wait_min : float
+        Between them.
+    baseline_min, after_min : float
+    test_strength : float
+        Part of the fibres, 0 to 1.
+    """
     first = Induce(tetanus() if potentiate is None else potentiate, baseline_min)
     bout = low_frequency(strength=test_strength) if depotentiate is None else depotentiate
     second = Induce(bout, first.until_min + wait_min)

@@ -154,7 +154,13 @@ def test_pulse(*, strength: float = 0.4, pathway: str = "test", after_ms: float 
 def input_output(
     strengths: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0), *, pathway: str = "test"
 ) -> tuple[Stimulation, ...]:
-    """Return test pulses of rising strength, for the curve of response against recruited fibres."""
+    """Return test pulses of rising strength, for the curve of response against recruited fibres.
+
+    Raises
+    ------
+    UsageError
+        Strengths that fall, or lie outside 0 to 1.
+    """
     if list(strengths) != sorted(strengths):
         raise UsageError(
             "The strengths of an input-output curve fall", why=f"{list(strengths)}", do="give them in order"
@@ -194,6 +200,22 @@ def tetanus(
 
     The defaults are one train of 100 Hz for 1 s (source 003); 20 s between trains is the usual choice for
     three or four of them.
+
+    Parameters
+    ----------
+    trains : int
+    rate_Hz, duration_s : float
+        Of each train.
+    interval_s : float
+        From the start of one train to the start of the next.
+    strength : float
+        Part of the fibres, 0 to 1.
+    pathway : str
+
+    Raises
+    ------
+    UsageError
+        Trains that overlap; numbers that are not positive.
     """
     name = f"{trains} x {rate_Hz:g} Hz, {duration_s:g} s"
     rate, length = _positive(rate_Hz, "Rate in Hz", name), _positive(duration_s, "Duration of a train in s", name)
@@ -226,8 +248,20 @@ def theta_burst(
     ----------
     bursts : int
         Bursts per train.
+    pulses : int
+        Per burst, at `rate_Hz`.
+    spacing_ms : float
+    trains : int
     train_interval_s : float
         From the start of one train to the start of the next.
+    strength : float
+        Part of the fibres, 0 to 1.
+    pathway : str
+
+    Raises
+    ------
+    UsageError
+        Bursts or trains that overlap; numbers that are not positive.
     """
     name = f"{trains} x {bursts} theta bursts, {spacing_ms:g} ms" if trains != 1 else (
         f"{bursts} theta bursts, {spacing_ms:g} ms"
@@ -271,6 +305,23 @@ def pairing(
     are assumed, and the bout says so. That the tetanus must come at the end of a depolarization of 3 min (with
     caesium inside) is in Chen, Otmakhov & Lisman 1999 (chen1999), who used up to 200 pulses at 20-100 Hz, and 100-200
     pulses at 1-2 Hz in the ordinary protocol (``pairing(1, 150, 1.0)``).
+
+    Parameters
+    ----------
+    trains, pulses : int
+        Tetani, and pulses in each.
+    rate_Hz, interval_s : float
+        In a tetanus; from the start of one to that of the next.
+    depolarization_s, holding_mV : float
+        How long the cell is held, and where.
+    strength : float
+        Part of the fibres, 0 to 1.
+    pathway : str
+
+    Raises
+    ------
+    UsageError
+        Tetani that overlap, or do not fit into the depolarization.
     """
     name = f"pairing, {trains} x {pulses} pulses at {rate_Hz:g} Hz, {holding_mV:g} mV"
     n, m = _count(trains, "Trains", name), _count(pulses, "Pulses per train", name)
@@ -313,6 +364,19 @@ def stdp(
     delta_ms : float
         From the stimulus to the nearest spike: positive, the first spike follows the stimulus by this;
         negative, the last spike comes before it by this.
+    pairs : int
+    rate_Hz : float
+        Of the pairs.
+    spikes : int
+    spike_interval_ms : float
+    strength : float
+        Part of the fibres, 0 to 1.
+    pathway : str
+
+    Raises
+    ------
+    UsageError
+        Pairs that overlap; numbers that are not positive.
     """
     word = "pre before post" if delta_ms >= 0 else "post before pre"
     name = f"{pairs} pairs at {rate_Hz:g} Hz, {spikes} spike{'s' * (spikes != 1)}, {delta_ms:+g} ms ({word})"
