@@ -37,6 +37,10 @@ def test_drug_and_control_side_by_side(here, capsys):
     assert "more, all in results.json" in words
     names = {p.name for p in (here / "run").iterdir()}
     assert {"table.csv", "figure.svg", "figure.png", "results.json", "recording.nc", "control_seed1.nc"} <= names
+    flows = {row["id"]: row for row in json.loads((here / "run" / "pathway.json").read_text())}
+    assert flows["ampa_mean"]["drug"] > flows["ampa_mean"]["control"] > 0
+    assert len((here / "run" / "pathway.tsv").read_text().splitlines()) == len(flows) + 1
+    assert "pathway.svg" in names
     body = json.loads((here / "run" / "results.json").read_text())
     assert len(body["assumed"]) > 20
     rows = {(o["id"], o["conditions"]["row"]): o for o in body["observables"]}

@@ -12,6 +12,7 @@ from potentiate.errors import UsageError
 from potentiate.evidence.pathway_evidence import BASES, pathway_lines, pathway_table, step_evidence
 from potentiate.library.finding import find_finding
 from potentiate.library.slice_document import find_slice
+from potentiate.preparations import slice as slice_module
 from potentiate.preparations.slice import Slice, SliceRun
 from potentiate.preparations.slice_pathway import QUANTITIES, STEPS, read_pathway
 from potentiate.protocols.stimulation import tetanus
@@ -27,6 +28,14 @@ def table(*events: Event) -> Timetable:
 
 @pytest.fixture(scope="module")
 def runs():
+    with pytest.MonkeyPatch.context() as patch:
+        # responses at few times
+        patch.setattr(slice_module, "AFTER_DRUG_MIN", (0.0, 9.0))
+        patch.setattr(slice_module, "AFTER_BOUT_MIN", (0.0, 3.0))
+        return run_both()
+
+
+def run_both():
     preparation = Slice.of("ca1-slice", synapses=10, noise=False)
     blocked = table(WashIn("D-AP5", 50.0, 2.0))
     return [preparation.run(timetable, slices=1).runs[0] for timetable in (table(), blocked)]

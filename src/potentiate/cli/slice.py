@@ -126,6 +126,7 @@ def _experiment(asked: Asked) -> Result:
     """Run the timetable, and its control beside it."""
     from ..preparations.slice_study import UNITS, difference, side_by_side
     from ..protocols.slice_plan import plan_experiment, without_drug
+    from .slice_pathway import pathway_files
 
     if len(asked.doses_uM) > 1:
         raise UsageError(
@@ -176,7 +177,7 @@ def _experiment(asked: Asked) -> Result:
         seed=asked.seed,
         figure=lambda: _figure(studies, asked),
         recording=last.experiment.done[0].recording,
-        saves=_recordings(studies),
+        saves=_recordings(studies) | pathway_files(studies),
         short=5,
     )  # fmt: skip
 
