@@ -88,7 +88,7 @@ def cell(found: dict[str, str] | None, published: str) -> str:
     if found is None:
         return "not run"
     text = f"{found['direction']} ({float(found['weight_change_percent']):+.0f} ± {float(found['sd']):.0f})"
-    return text if found["direction"] == published else f"**{text}**"
+    return text if published in (found["direction"], "not read") else f"**{text}**"
 
 
 def report() -> None:
@@ -116,7 +116,7 @@ def report() -> None:
     out.append("")
     for (channels, drug), head in zip(columns, heads, strict=True):
         if not drug:
-            done = [r for r in rows() if r["channels"] == channels and not r["drug"]]
+            done = [r for r in rows() if (r["channels"], r["drug"]) == (channels, "") and r["published"] != "not read"]
             right = sum(r["direction"] == r["published"] for r in done)
             out.append(f"- {head[0].upper()}{head[1:]}: {right} of {len(done)} directions as published.")
     out += ["", *NOTES]

@@ -2,7 +2,7 @@
 
 ``python calibration/studies/reference_induction_figure.py [--paths]`` draws ``docs/studies/reference_induction.png``
 from ``reference_induction.csv`` and ``reference_induction_paths.csv``; ``--paths`` runs the four protocols first (drawn
-channels, three runs each; minutes).
+channels, two runs each; minutes).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from potentiate.preparations.reference_protocols import published_inductions
 from potentiate.show.style import BLUE, GREY, NORMAL, SMALL, VERMILLION, heading, page, styled
 
 STUDIES = Path(__file__).parents[2] / "docs" / "studies"
-SHOWN = ("Tigaret 1Pre2Post10", "Tigaret 2Post1Pre50", "Tigaret 1Pre1Post10", "Tigaret 2Pre50, 900 x 3 Hz")
-LINES = {"LTP": VERMILLION, "LTD": BLUE, "none": GREY}
+SHOWN = ("Tigaret 1Pre2Post10", "Tigaret 2Post1Pre50", "Tigaret 1Pre1Post10", "Dudek & Bear 900 x 50 Hz")
+LINES = {"LTP": VERMILLION, "LTD": BLUE, "none": GREY, "not read": GREY}
 
 
 def run_paths() -> None:
@@ -33,7 +33,7 @@ def run_paths() -> None:
         writer.writerow(("protocol", "time_s", "CaN_uM", "CaMKII_uM"))
         for p in published_inductions():
             if p.name in SHOWN:
-                found = p.spine(channels="drawn").run(p.stimulation, runs=3, seed=1, bin_ms=1000.0)
+                found = p.spine(channels="drawn").run(p.stimulation, runs=2, seed=1, bin_ms=1000.0)
                 columns = 1e-3 * found.time_ms, found.can_uM.mean(axis=0), found.camkii_uM.mean(axis=0)
                 for row in zip(*columns, strict=True):
                     writer.writerow((p.name, *(f"{x:.4g}" for x in row)))
@@ -50,7 +50,7 @@ def read(name: str) -> list[dict[str, str]]:
 def draw(rows: Sequence[dict[str, str]], paths: Sequence[dict[str, str]]) -> Any:
     """Return the figure."""
     figure = page(11.0, 5.4)
-    plane = figure.add_axes((0.065, 0.125, 0.385, 0.745))
+    plane = figure.add_axes((0.065, 0.17, 0.385, 0.71))
     for corners, colour, word, at in (
         (DEPRESSION_CORNERS, BLUE, "depression", (4.3, 3.0)),
         (POTENTIATION_CORNERS, VERMILLION, "potentiation", (8.2, 3.0)),
@@ -69,7 +69,7 @@ def draw(rows: Sequence[dict[str, str]], paths: Sequence[dict[str, str]]) -> Any
     plane.set(xlim=(0, 13.5), ylim=(0, 33), xlabel="calcineurin with calmodulin (uM)", ylabel="active CaMKII (uM)")
     # outcomes
     names = [p.name for p in published_inductions()]
-    ax = figure.add_axes((0.66, 0.125, 0.315, 0.745))
+    ax = figure.add_axes((0.66, 0.17, 0.315, 0.71))
     ax.axvspan(-10, 10, color=GREY, alpha=0.12, lw=0)
     ax.axvline(0, color=GREY, lw=0.6)
     for r in rows:
@@ -77,7 +77,7 @@ def draw(rows: Sequence[dict[str, str]], paths: Sequence[dict[str, str]]) -> Any
             continue
         drawn = r["channels"] == "drawn"
         y = len(names) - 1 - names.index(r["protocol"]) + (0.14 if drawn else -0.14)
-        right = r["direction"] == r["published"]
+        right = r["published"] in (r["direction"], "not read")
         colour = "black" if drawn else GREY
         ax.errorbar(
             float(r["weight_change_percent"]), y, xerr=float(r["sd"]), fmt="o" if drawn else "s", ms=4.2, color=colour,
@@ -94,8 +94,9 @@ def draw(rows: Sequence[dict[str, str]], paths: Sequence[dict[str, str]]) -> Any
     heading(
         figure,
         "Reference induction engine (port of Rodrigues et al. 2023) on the published inductions",
-        "Colour: published direction (red potentiation, blue depression, grey none). Circles: channels drawn; squares: "
-        "expected channels. Open symbol: not the published direction. Left: mean of 3 runs, channels drawn.",
+        "Colour: published direction (orange potentiation, blue depression, grey none or not read). Circles: channels "
+        "drawn; squares: expected channels.\nOpen symbol: not the published direction; grey band: counted as no change. "
+        "Left: mean of 2 runs, channels drawn.",
     )
     return figure
 

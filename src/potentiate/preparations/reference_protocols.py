@@ -26,7 +26,7 @@ class PublishedInduction:
     conditions : mapping
         Fields of :class:`ReferenceSpine`.
     published : str
-        ``LTP``, ``LTD`` or ``none``.
+        ``LTP``, ``LTD``, ``none``, or ``not read`` where no source was found.
     source : str
     """
 
@@ -42,8 +42,8 @@ class PublishedInduction:
 
 
 TIGARET = "Tigaret & Mellor 2016, Nat Commun 7:10289; outcome as in UtilsData.jl"
-DUDEK_92 = "Dudek & Bear 1992, PNAS 89:4363: depression at 0.5-3 Hz, none at 10 Hz, potentiation at 50 Hz"
-DUDEK_93 = "Dudek & Bear 1993, J Neurosci 13:2910 (as cited by Rodrigues 2023): LFS depresses slices of young rats"
+DUDEK_92 = "Dudek & Bear 1992, PNAS 89:4363: depression at low, potentiation at high rates; the paper was not read"
+DUDEK_93 = "Dudek & Bear 1993, J Neurosci 13:2910: LFS depresses, TBS potentiates young slices; the paper was not read"
 INGLEBERT = "Inglebert et al. 2020, PNAS; directions: Inglebert & Debanne 2021, Front Cell Neurosci 15:727336, figure 1"
 
 _TIGARET: dict[str, Any] = {
@@ -93,7 +93,7 @@ def published_inductions() -> tuple[PublishedInduction, ...]:
         ("2Pre50, 900 x 3 Hz", doublets(50, 900, 3), _SINGLE, "LTD"),
         ("1Pre", train(5, 300), _SINGLE, "none"),
     ]
-    dudek = [(1.0, "LTD"), (3.0, "LTD"), (10.0, "none"), (50.0, "LTP")]
+    dudek = [(1.0, "LTD"), (3.0, "LTD"), (10.0, "not read"), (50.0, "LTP")]
     lfs = {**_DUDEK, "age_days": 15.0, "injected_pA": 2000.0}
     tbs = {**_DUDEK, "temperature_C": 34.0, "age_days": 35.0, "injected_ms": 5.0}
     return (
