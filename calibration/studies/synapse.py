@@ -181,7 +181,8 @@ def half_effect(id: str) -> Effect:
     def effect(synapse: Synapse) -> float:
         doses = np.geomspace(1.0, 3000.0, 15)
         found = [
-            assays.quantum(synapse, Bath({**AP5, "cx614": float(c)}), after_ms=150.0)[id].value for c in (0.0, *doses)
+            assays.quantum(synapse, Bath({**AP5, "cx614": float(c)}), after_ms=100.0, dt_ms=0.05)[id].value
+            for c in (0.0, *doses)
         ]
         gain = np.array(found[1:]) / found[0] - 1.0
         # the first half of the way up: some effects fall again
