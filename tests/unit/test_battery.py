@@ -9,6 +9,7 @@ from potentiate.errors import NoPharmacologyError, UsageError
 from potentiate.evidence.battery import run_battery
 from potentiate.evidence.experiment import samples, score_finding
 from potentiate.evidence.patch_experiment import observe_arm
+from potentiate.evidence.scoring import Sample
 from potentiate.library.compound import find_compound
 from potentiate.library.ensemble import ensemble
 from potentiate.library.finding import ArmDoc, NoExperiment, find_finding, finding_ids
@@ -76,6 +77,27 @@ def test_a_wrong_model_fails():
     other = finding.model_copy(update={"effect": finding.effect.model_copy(update={"direction": "decrease"})})
     assert score_finding(finding).verdict == "pass"
     assert score_finding(other).verdict == "fail"
+
+
+def test_slices_are_run_only_when_asked():
+    battery = run_battery(find_compound("idra-21"))
+    assert {f.id for f in battery.not_run} >= {"idra21-ltp", "idra21-feedforward-ipsp"}
+    assert not battery.scored
+    assert "idra21-mono-ipsp-null" in {f.id for f, _ in battery.silent}
+
+
+def test_a_stand_in_is_near_at_most(monkeypatch):
+    finding = find_finding("idra21-fepsp-amplitude")
+    monkeypatch.setattr(
+        "potentiate.evidence.slice_experiment.samples",
+        lambda experiment, unit: [Sample(2.0, name) for name in ensemble().schemes],
+    )
+    verdict = score_finding(finding)
+    assert verdict.verdict == "near"
+    assert "aniracetam stands in for idra-21" in verdict.reason
+    own = finding.experiment.arm.model_copy(update={"stands_for": None})
+    other = finding.model_copy(update={"experiment": finding.experiment.model_copy(update={"arm": own})})
+    assert score_finding(other).verdict == "pass"
 
 
 def test_battery_of_a_small_compound():

@@ -5,6 +5,7 @@ import pytest
 
 from potentiate.errors import UsageError
 from potentiate.evidence import slice_experiment as room
+from potentiate.evidence.slice_run import stimulation_of
 from potentiate.library.finding import find_finding
 from potentiate.library.slice_arm import BoutDoc, SliceArmDoc
 
@@ -32,7 +33,7 @@ def read(asked):
     ],
 )
 def test_a_document_is_the_bout_it_names(bout, pulses, last_ms):
-    made = room.stimulation_of(BoutDoc.model_validate({"bout": bout}), 0.4)
+    made = stimulation_of(BoutDoc.model_validate({"bout": bout}), 0.4)
     assert len(made.pulses_ms) == pulses
     assert last_ms is None or made.pulses_ms[-1] == pytest.approx(last_ms)
     assert (made.holding_mV is not None) == (bout["kind"] == "pairing")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..library.finding import Finding, NoExperiment, PatchExperiment, SynapseExperiment
+import dataclasses
+
+from ..library.finding import Finding, NoExperiment, PatchExperiment, SliceExperiment, SynapseExperiment
 from ..library.modulator import find_action
 from . import patch_experiment, slice_experiment, synapse_experiment
 from .scoring import Sample, Verdict, score
@@ -14,7 +16,18 @@ def score_finding(finding: Finding) -> Verdict:
     The samples are every scheme of the ensemble with the drug's reference variant, and the base scheme with every
     other variant, so that the interval shows what the scheme and what the calibration leave open.
     """
-    return score(finding, samples(finding), used=used(finding))
+    verdict = score(finding, samples(finding), used=used(finding))
+    return _for_a_stand_in(finding, verdict)
+
+
+def _for_a_stand_in(finding: Finding, verdict: Verdict) -> Verdict:
+    """Return the verdict, at most near where another drug was asked in the place of the finding's."""
+    experiment = finding.experiment
+    if not isinstance(experiment, SynapseExperiment | SliceExperiment) or experiment.arm.stands_for is None:
+        return verdict
+    reason = f"{experiment.arm.drug} stands in for {experiment.arm.stands_for}: at most near"
+    reason = f"{verdict.reason}; {reason}" if verdict.reason else reason
+    return dataclasses.replace(verdict, verdict="near" if verdict.verdict == "pass" else verdict.verdict, reason=reason)
 
 
 def used(finding: Finding) -> bool:
