@@ -5,6 +5,8 @@ import json
 import pytest
 
 from potentiate.cli import main
+from potentiate.cli.slice_asked import _drug
+from potentiate.errors import NumericalError
 from potentiate.preparations import slice as preparation
 
 #: One small slice: everything runs, nothing is averaged.
@@ -147,3 +149,44 @@ def test_bad_input(words, says, capsys, tmp_path, monkeypatch):
         assert text in err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drug_of_unknown_affinity_is_saturating_by_name(capsys, here):
+    assumed = []
+    name, _, labels = _drug("cx516", None, None, assumed)
+    assert (name, labels) == ("cx516", ["saturating"])
+    assert any("stands for saturating" in text for text in assumed)
+    code, _, err = call(capsys, "cx516", "--conc", "10 uM")
+    assert code == 2
+    assert "saturating" in err
+
+
+def test_one_slice_of_two_that_fails_is_kept_with_its_reason(capsys, here, monkeypatch):
+    whole = preparation._run_slice
+
+    def run(made, timetable, exposure, seed):
+        if seed == 2:
+            raise NumericalError("the step size went to zero")
+        return whole(made, timetable, exposure, seed)
+
+    monkeypatch.setattr(preparation, "_run_slice", run)
+    words = ("--protocol", "tbs", "--bursts", "1", "--synapses", "10", "--json")
+    code, out, err = call(capsys, "--slices", "2", *words)
+    assert code == 0, err
+    ltp = next(o for o in json.loads(out)["observables"] if o["id"] == "ltp")
+    assert ltp["value"] is not None
+    assert "n = 1 of 2 slices" in ltp["notes"]
+    code, _, err = call(capsys, "--slices", "1", "--seed", "2", *words)
+    assert code == 4
+    assert "the step size went to zero" in err
+
+
+def test_interrupted(capsys, here, monkeypatch):
+    def run(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preparation, "_run_slice", run)
+    code, _, err = call(capsys, *SMALL)
+    assert code == 130
+    assert "nothing was half-written" in err
+    assert list(here.iterdir()) == []

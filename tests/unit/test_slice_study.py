@@ -195,3 +195,11 @@ def test_every_observable_has_its_unit():
         assert study.slices[0].observables[name].unit == unit, name
         assert study.slices[0].observables[name].id == name
     assert math.isnan(study.average("baseline_slope").sem)
+
+
+def test_ltp_of_a_response_that_is_all_but_blocked_is_no_number():
+    size = step((20.0, 0.02), (45.0, 0.06))
+    found = measure_experiment(experiment(source_003("nbqx", 10.0), size)).averages
+    assert not found["ltp"].observable.known
+    assert "drug-free baseline" in str(found["ltp"].observable.reason)
+    assert not found["post_tetanic"].observable.known

@@ -79,6 +79,7 @@ def _dispatch(words: list[str]) -> int:
         help="An in-silico laboratory for the pharmacology of the glutamatergic synapse.",
         version=f"potentiate {__version__}",
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     for name, (target, line) in COMMANDS.items():
         app.command(KINDS.get((name, _asked_as(words)), target), name=name, help=line)

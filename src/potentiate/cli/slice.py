@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ..errors import UsageError
-from ..units import show_concentration
 from .output import Result, finish
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _experiment(asked: Asked) -> Result:
     tables = {"control": table if asked.compound is None else without_drug(table, asked.compound)}
     label = ""
     if asked.compound is not None:
-        label = f"{asked.compound} {show_concentration(dose)}"
+        label = f"{asked.compound} {asked.dose_labels[0]}"
         tables[label] = table
     asked.progress.expect(len(tables) * asked.slices)
     studies = side_by_side(
@@ -161,13 +160,17 @@ def _experiment(asked: Asked) -> Result:
     last = list(studies.values())[-1]
     notes = _notes(studies, table.name)
     if label:
-        gap = difference("ltp", studies[label], studies["control"])
+        # a drug that is on in one window only changes the ratio without any plasticity
+        key, of = ("ltp", "LTP") if _drug_in_windows(last) != "one" else (
+            "ltp_of_drug_free", "End in % of the drug-free baseline"
+        )  # fmt: skip
+        gap = difference(key, studies[label], studies["control"])
         o = gap.observable
         observables.append(o.as_dict("prediction", {"row": label, **asked.conditions, "sem": gap.sem, "n": gap.n}))
         if o.known:
             sem = f" +- {gap.sem:.3g}" if gap.n > 1 else ""
             same = f"less that of the control, same slices: {o.value:+.3g}{sem} points (n {gap.n})"
-            notes.append(f"LTP with {label} {same}")
+            notes.append(f"{of} with {label} {same}")
     assumed = list(dict.fromkeys([*asked.assumed, *last.experiment.assumed]))
     return Result(
         "slice", asked.compound or asked.preparation.document.id, asked.inputs, ["", *COLUMNS.values()], rows,
@@ -182,6 +185,17 @@ def _experiment(asked: Asked) -> Result:
     )  # fmt: skip
 
 
+def _drug_in_windows(study: SliceStudy) -> str:
+    """Say whether the drug is in the tissue before the induction and at the end: both, one or none of them."""
+    spans = (study.windows.before_induction, study.windows.last)
+    if study.drug is None or None in spans:
+        return "none"
+    table, at = study.experiment.timetable, study.experiment.exposure
+    top = max(c for _, c in table.inflow_steps(study.drug))
+    on = [float(at.concentration_uM(study.drug, 0.5 * (s[0] + s[1]))) > 0.1 * top for s in spans if s is not None]
+    return "both" if all(on) else "one" if any(on) else "none"
+
+
 def _notes(studies: dict[str, SliceStudy], timetable: str) -> list[str]:
     last = list(studies.values())[-1]
     windows = last.windows
@@ -189,7 +203,10 @@ def _notes(studies: dict[str, SliceStudy], timetable: str) -> list[str]:
     found = [f"timetable: {timetable}; drug-free baseline {a:g} to {b:g} min"]
     if windows.before_induction and windows.last:
         (c, d), (e, f) = windows.before_induction, windows.last
-        same = "; the drug is on in both" if last.drug and windows.effect and c > b - 1e-6 else ""
+        same = {
+            "none": "", "both": "; the drug is on in both",
+            "one": "; the drug is on in one of them only: compare the ends in % of the drug-free baseline",
+        }[_drug_in_windows(last)]  # fmt: skip
         found.append(f"LTP: slope {e:.4g} to {f:.4g} min in % of {c:.4g} to {d:.4g} min{same}")
     for name, study in studies.items():
         for key in ("ltp_of_drug_free", "ltp_before_second", "control_pathway", "percent_of_control_pathway"):

@@ -35,6 +35,9 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Say that a step begins."""
         self.started += 1
+        steps = text.rpartition(" of ")[2]
+        if not self.total and steps.isdigit():
+            self.total = int(steps)
         if self.quiet:
             return
         spent = time.monotonic() - self.began
@@ -63,6 +66,7 @@ class Asked:
 
     compound: str | None
     doses_uM: list[float]
+    dose_labels: list[str]
     stimulation: Stimulation
     then: Stimulation | None
     protocol: str
@@ -93,7 +97,7 @@ def resolve(
         raise UnknownNameError("curve", curve, CURVES, do=f"use one of {', '.join(CURVES)}")
     if slices < 1:
         raise UsageError(f"{slices} slices", where="--slices", do="run at least one")
-    name, doses = _drug(compound, conc, curve, assumed)
+    name, doses, labels = _drug(compound, conc, curve, assumed)
     part = _part(strength, "--strength")
     stimulation = induction(protocol, strength=part, bursts=bursts)
     timed: When | None = next((word for word in WHEN if word == when), None)
@@ -127,20 +131,20 @@ def resolve(
     }  # fmt: skip
     keys = ("protocol", "strength", "preparation", "solution", "temperature_degC", "scheme", "express", "blockers_uM")
     return Asked(
-        name, doses, stimulation, then, protocol, bursts, part, timed, two_pathway, present, curve, made, slices, seed,
-        inputs, {key: inputs[key] for key in keys}, [*told, *assumed], Progress(quiet),
+        name, doses, labels, stimulation, then, protocol, bursts, part, timed, two_pathway, present, curve, made, slices,
+        seed, inputs, {key: inputs[key] for key in keys}, [*told, *assumed], Progress(quiet),
     )  # fmt: skip
 
 
 def _drug(
     compound: str | None, conc: list[str] | None, curve: str | None, assumed: list[str]
-) -> tuple[str | None, list[float]]:
+) -> tuple[str | None, list[float], list[str]]:
     if compound is None:
         if conc:
             raise UsageError("A concentration needs a drug", do='potentiate slice aniracetam --conc "1.5 mM"')
         if curve in ("concentration", "map", "sensitivity"):
             raise UsageError(f"--curve {curve} needs a drug", do=f"potentiate slice aniracetam --curve {curve}")
-        return None, []
+        return None, [], []
     entity = find_compound(compound)
     entity.require_pharmacology()
     action = find_action(entity.id)
@@ -173,7 +177,12 @@ def _drug(
         ]  # fmt: skip
     if action is None or not action.saturating_only:
         assumed += cautions(entity, max(doses))
-    return entity.id, doses
+    labels = [show_concentration(c) if action is None else action.dose_label(c) for c in doses]
+    if action is not None and action.saturating_only:
+        assumed.append(
+            f"the affinity of {entity.name} is unknown: {show_concentration(doses[0])} stands for saturating"
+        )
+    return entity.id, doses, labels
 
 
 def _part(text: str, where: str) -> float:

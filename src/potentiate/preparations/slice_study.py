@@ -29,6 +29,9 @@ OF_MEAN_SWEEP = ("amplitude", "half_width", "decay")
 #: Baseline before a change; settling after a change of the bath; window of the drug effect; post-tetanic search; min.
 BASELINE_MIN, SETTLE_MIN, EFFECT_MIN, POST_TETANIC_MIN = 20.0, 5.0, 5.0, 5.0
 
+#: Below this part of the drug-free slope there is no response whose change could be told.
+LEFT = 0.1
+
 #: A window with fewer finite values than this part of its sweeps has no mean.
 ENOUGH = 0.5
 
@@ -392,10 +395,11 @@ def _measure_slice(run: SliceRun, table: Timetable, windows: Windows) -> SliceMe
                 found[id] = _ratio(id, test, name, effect[1], effect[0])
     none = "no induction" if windows.before_induction is None else "no 10 min after the last induction"
     for id, span in (("ltp", windows.before_induction), ("ltp_of_drug_free", windows.baseline)):
-        found[id] = _ltp(id, test, span, windows.last, none)
+        found[id] = _ltp(id, test, span, windows.last, windows.baseline, none)
     found["ltp_before_second"] = _ltp(
-        "ltp_before_second", test, windows.before_induction, windows.before_second, "one induction only"
-    )
+        "ltp_before_second", test, windows.before_induction, windows.before_second, windows.baseline,
+        "one induction only",
+    )  # fmt: skip
     found["post_tetanic"] = _post_tetanic(test, table, windows)
     found |= _control(sweeps, windows)
     found |= _bouts(run.bouts)
@@ -484,11 +488,15 @@ def _ratio(id: str, sweeps: Sweeps, name: str, span: Span, base: Span) -> Observ
     return Observable(id, scale * a.value / b.value, unit, convention=words)
 
 
-def _ltp(id: str, sweeps: Sweeps, base: Span | None, last: Span | None, none: str) -> Observable:
+def _ltp(id: str, sweeps: Sweeps, base: Span | None, last: Span | None, drug_free: Span, none: str) -> Observable:
     if base is None or last is None:
         return missing(id, "%", "not determined", none)
     if sweeps.window_ms is None:
         return missing(id, "%", "no response", sweeps.reasons["slope"])
+    now, free = sweeps.mean("slope", base).value, sweeps.mean("slope", drug_free).value
+    if abs(now) < LEFT * abs(free):
+        why = f"the slope before the induction is {100 * now / free:.2g} % of that of the drug-free baseline"
+        return missing(id, "%", "no response", why)
     # the last sweep stands for the time after it; nothing behind the window counts
     kept = sweeps.time_min < last[1] - 1e-6
     try:
@@ -512,6 +520,8 @@ def _post_tetanic(sweeps: Sweeps, table: Timetable, windows: Windows) -> Observa
     known = [o.value for o in minutes if o.known]
     if not base.known or base.value == 0 or not known:
         return missing(id, "%", "not determined", base.reason or minutes[0].reason or "no value")
+    if abs(base.value) < LEFT * abs(sweeps.mean("slope", windows.baseline).value):
+        return missing(id, "%", "no response", "hardly any response is left before the induction")
     words = f"largest minute of the first {POST_TETANIC_MIN:g} after the bout"
     return Observable(id, max(100.0 * v / base.value for v in known), "%", convention=words)
 

@@ -85,8 +85,8 @@ def _foot(studies: Mapping[str, SliceStudy]) -> str:
     study = list(studies.values())[-1]
     counts = {label: len(s.experiment.done) for label, s in studies.items()}
     n = set(counts.values())
-    parts.append(f"n = {n.pop()} slices" if len(n) == 1 else ", ".join(f"{k}: n = {v}" for k, v in counts.items()))
-    parts[0] += ", 1-min means ± SEM over slices"
+    parts.append(f"n = {n.pop()}" if len(n) == 1 else ", ".join(f"{k}: n = {v}" for k, v in counts.items()))
+    parts[0] += " slices, 1-min means ± SEM over slices" if max(counts.values()) > 1 else " slice, 1-min means"
     a, b = study.windows.baseline
     parts.append(f"grey ground: drug-free baseline {a:.4g}\u2013{b:.4g} min")
     if study.windows.last is not None:
