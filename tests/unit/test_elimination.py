@@ -8,6 +8,7 @@ import pytest
 from potentiate.library.scheme import find_scheme
 from potentiate.numerics.block_arrow import BlockArrow
 from potentiate.numerics.elimination import Dense, DenseLanes, Pattern, Sparse
+from potentiate.numerics.level_elimination import Levels
 
 pytestmark = pytest.mark.timeout(60)
 RNG = np.random.default_rng(5)
@@ -43,9 +44,15 @@ def test_pattern_of_a_scheme(name):
     pattern = Pattern.of(q.T != 0)
     values = [q.T[place] for place in pattern.places]
     b = RNG.normal(size=scheme.n)
+    levels = Levels(pattern)
+    solve = jax.jit(lambda v, shift, b: levels.solve(levels.factor(v, shift), b))
     for shift in (1e-3, 1.0, 1e4):
         found = pattern.solve(pattern.factor(values, shift), list(b))
         np.testing.assert_allclose(found, np.linalg.solve(shift * np.eye(scheme.n) - q.T, b), rtol=1e-8, atol=1e-12)
+        together = solve(np.array(values), shift, b)
+        np.testing.assert_allclose(together, found, rtol=1e-9, atol=1e-13)
+    assert set(levels.filled) == filled(pattern)
+    assert len(levels.levels) < 0.8 * scheme.n
     assert sorted(pattern.order) == list(range(scheme.n))
     assert len(filled(pattern)) < 0.45 * scheme.n**2
 
@@ -89,7 +96,7 @@ def arrow(blocks, seed=1):
             full[i * k + a, k * blocks + j] = v[i]
         for (j, b), v in zip(inward, into, strict=True):
             full[k * blocks + j, i * k + b] = v[i]
-    parts = ([jnp.asarray(v) for v in own], out, into, [list(row) for row in shared])
+    parts = (jnp.stack([jnp.asarray(v) for v in own]), out, into, [list(row) for row in shared])
     return BlockArrow(pattern, outward, inward, m, constant(parts)), full
 
 

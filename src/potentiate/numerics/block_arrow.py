@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .elimination import Jacobian, Pattern
+from .level_elimination import Factors, Levels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,8 +32,9 @@ class BlockArrow:
     shared : int
         Number m of shared variables.
     jacobian : callable
-        Returns four sequences: values at the places of `pattern`, `outward` and `inward`, each of shape (blocks, ...)
-        or broadcasting to it, and the m x m shared matrix as rows of entries.
+        Returns values at the places of `pattern`, shape (places, blocks, ...) or (places, 1, ...), two sequences of
+        values at the places `outward` and `inward`, shape (blocks, ...) or broadcasting to it, and the m x m shared
+        matrix as rows of entries.
     """
 
     pattern: Pattern
@@ -40,6 +42,10 @@ class BlockArrow:
     inward: tuple[tuple[int, int], ...]
     shared: int
     jacobian: Jacobian
+
+    @functools.cached_property
+    def _levels(self) -> Levels:
+        return Levels(self.pattern)
 
     @functools.cached_property
     def _small(self) -> Pattern:
@@ -50,39 +56,39 @@ class BlockArrow:
         import jax.numpy as jnp
 
         own, outward, inward, shared = self.jacobian(t, y, drive, parameters)
-        blocks = self.pattern.factor(own, shift)
-        shape = y[0].shape[1:]
-        inward = [jnp.broadcast_to(v, shape) for v in inward]
-        answers = [self._answer(j, blocks, outward) for j in range(self.shared)]
+        blocks = self._levels.factor(jnp.broadcast_to(jnp.asarray(own), (len(own), *y[0].shape[1:])), shift)
+        answers = [self._answer(j, blocks, outward, y[0]) for j in range(self.shared)]
         complement: list[list[Any]] = [list(row) for row in shared]  # of J: the shift comes with the factors
         for (i, column), value in zip(self.inward, inward, strict=True):
-            for j in range(self.shared):
-                answer = answers[j][column]
+            for j, answer in enumerate(answers):
                 if answer is not None:
-                    complement[i][j] = complement[i][j] - jnp.sum(value * answer, axis=0)
+                    complement[i][j] = complement[i][j] - jnp.sum(value * answer[column], axis=0)
         values = [complement[i][j] for i, j in self._small.places]
         return blocks, answers, inward, self._small.factor(values, shift)
 
-    def _answer(self, shared: int, blocks: Any, outward: Any) -> list[Any]:
-        """Return what every block does per unit of a shared variable (rows of zeros are None)."""
-        column: list[Any] = [None] * self.pattern.size
-        for (place, to), value in zip(self.outward, outward, strict=True):
+    def _answer(self, shared: int, blocks: Factors, outward: Any, like: Any) -> Any:
+        """Return what every block does per unit of a shared variable, (k, blocks, ...), or None for nothing."""
+        import jax.numpy as jnp
+
+        if all(to != shared for _, to in self.outward):
+            return None
+        column = [jnp.zeros(like.shape[1:])] * self.pattern.size
+        for (row, to), value in zip(self.outward, outward, strict=True):
             if to == shared:
-                column[place] = -value
-        return self.pattern.solve(blocks, column)
+                column[row] = column[row] - value
+        return self._levels.solve(blocks, jnp.stack(column))
 
     def solve(self, factors: Any, b: Any) -> Any:
         """Return the solution (blocks, shared)."""
         import jax.numpy as jnp
 
         blocks, answers, inward, small = factors
-        x = self.pattern.solve(blocks, b[0])
+        x = self._levels.solve(blocks, b[0])
         rest = [b[1][i] for i in range(self.shared)]
         for (i, column), value in zip(self.inward, inward, strict=True):
             rest[i] = rest[i] + jnp.sum(value * x[column], axis=0)
         shared = self._small.solve(small, rest)
-        for j in range(self.shared):
-            for row, answer in enumerate(answers[j]):
-                if answer is not None:
-                    x[row] = x[row] - answer * shared[j]
-        return jnp.stack(x), jnp.stack(shared)
+        for j, answer in enumerate(answers):
+            if answer is not None:
+                x = x - answer * shared[j]
+        return x, jnp.stack(shared)

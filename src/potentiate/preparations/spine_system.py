@@ -404,13 +404,13 @@ class SpineSystem:
                 )
             else:
                 rates, moved = r.rates(base, glutamate, head), None
-            own += list(product(r.entries, rates))
+            own.append(product(r.entries, rates))
             if moved is not None:
-                own += list(product(r.incidence, moved * block[r.scheme.directed[0] + at]))
-            for out in self._reach[f"open{i}"]:
-                own += [r.weights[s] * slopes[out, f"open{i}"] for s in r.conducting]
-        for name in self.index:
-            own += [slopes[out, name] for out in self._reach[name]]
+                own.append(product(r.incidence, moved * block[r.scheme.directed[0] + at]))
+            weights = r.weights[list(r.conducting)].reshape(-1, *[1] * head.ndim)
+            own += [weights * slopes[out, f"open{i}"] for out in self._reach[f"open{i}"]]
+        own += [slopes[out, name][None] for name in self.index for out in self._reach[name]]
+        entries = jnp.concatenate([jnp.broadcast_to(x, (len(x), *head.shape)) for x in own])
         neck = self.spine.neck_nS / np.array(self.cell.capacitance_pF)
         onto = self._onto.reshape(*self._onto.shape, *[1] * (head.ndim - (self._onto.ndim - 1)))
         inward = [neck[j] * onto[j] for j in self._feet]
@@ -418,7 +418,7 @@ class SpineSystem:
         cell = [[jnp.asarray(x) for x in row] for row in self.cell.matrix]
         for j in self._feet:
             cell[j][j] = cell[j][j] - neck[j] * float(self._onto[j].sum())
-        return own, outward, inward, cell
+        return entries, outward, inward, cell
 
     @functools.cached_property
     def _feet(self) -> tuple[int, ...]:
