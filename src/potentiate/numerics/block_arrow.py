@@ -57,26 +57,30 @@ class BlockArrow:
 
         own, outward, inward, shared = self.jacobian(t, y, drive, parameters)
         blocks = self._levels.factor(jnp.broadcast_to(jnp.asarray(own), (len(own), *y[0].shape[1:])), shift)
-        answers = [self._answer(j, blocks, outward, y[0]) for j in range(self.shared)]
+        answers = self._answers(blocks, outward, y[0])
         complement: list[list[Any]] = [list(row) for row in shared]  # of J: the shift comes with the factors
         for (i, column), value in zip(self.inward, inward, strict=True):
-            for j, answer in enumerate(answers):
-                if answer is not None:
-                    complement[i][j] = complement[i][j] - jnp.sum(value * answer[column], axis=0)
+            for k, j in enumerate(self._outgoing):
+                complement[i][j] = complement[i][j] - jnp.sum(value * answers[column, ..., k], axis=0)
         values = [complement[i][j] for i, j in self._small.places]
         return blocks, answers, inward, self._small.factor(values, shift)
 
-    def _answer(self, shared: int, blocks: Factors, outward: Any, like: Any) -> Any:
-        """Return what every block does per unit of a shared variable, (k, blocks, ...), or None for nothing."""
+    @functools.cached_property
+    def _outgoing(self) -> tuple[int, ...]:
+        """Shared variables on which any block depends."""
+        return tuple(sorted({j for _, j in self.outward}))
+
+    def _answers(self, blocks: Factors, outward: Any, like: Any) -> Any:
+        """Return what blocks do per unit of each shared variable that reaches them, (k, blocks, ..., variables)."""
+        import jax
         import jax.numpy as jnp
 
-        if all(to != shared for _, to in self.outward):
-            return None
-        column = [jnp.zeros(like.shape[1:])] * self.pattern.size
-        for (row, to), value in zip(self.outward, outward, strict=True):
-            if to == shared:
-                column[row] = column[row] - value
-        return self._levels.solve(blocks, jnp.stack(column))
+        nothing = jnp.zeros(like.shape[1:])
+        columns = {(row, j): nothing for row in range(self.pattern.size) for j in self._outgoing}
+        for place, value in zip(self.outward, outward, strict=True):
+            columns[place] = columns[place] - value
+        rows = [jnp.stack([columns[row, j] for j in self._outgoing], -1) for row in range(self.pattern.size)]
+        return self._levels.solve(jax.tree.map(lambda x: x[..., None], blocks), jnp.stack(rows))
 
     def solve(self, factors: Any, b: Any) -> Any:
         """Return the solution (blocks, shared)."""
@@ -88,7 +92,6 @@ class BlockArrow:
         for (i, column), value in zip(self.inward, inward, strict=True):
             rest[i] = rest[i] + jnp.sum(value * x[column], axis=0)
         shared = self._small.solve(small, rest)
-        for j, answer in enumerate(answers):
-            if answer is not None:
-                x = x - answer * shared[j]
+        for k, j in enumerate(self._outgoing):
+            x = x - answers[..., k] * shared[j]
         return x, jnp.stack(shared)
