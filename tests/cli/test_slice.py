@@ -39,6 +39,9 @@ def test_drug_and_control_side_by_side(here, capsys):
     assert "more, all in results.json" in words
     names = {p.name for p in (here / "run").iterdir()}
     assert {"table.csv", "figure.svg", "figure.png", "results.json", "recording.nc", "control_seed1.nc"} <= names
+    minutes = (here / "run" / "time_course.csv").read_text().splitlines()
+    assert len(minutes) > 200
+    assert minutes[1].startswith("control,test,0.5,")
     flows = {row["id"]: row for row in json.loads((here / "run" / "pathway.json").read_text())}
     assert flows["ampa_mean"]["drug"] > flows["ampa_mean"]["control"] > 0
     assert len((here / "run" / "pathway.tsv").read_text().splitlines()) == len(flows) + 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -143,9 +146,8 @@ def _experiment(asked: Asked) -> Result:
         tables[label] = table
     asked.progress.expect(len(tables) * asked.slices)
     studies = side_by_side(
-        lambda t, tell: asked.preparation.run(t, seed=asked.seed, slices=asked.slices, progress=tell),
-        tables, asked.compound, asked.progress,
-    )  # fmt: skip
+        asked.preparation, tables, asked.compound, seed=asked.seed, slices=asked.slices, progress=asked.progress
+    )
     asked.progress.done()
     rows, observables = [], []
     for name, study in studies.items():
@@ -235,14 +237,26 @@ _WORDS = {
 
 
 def _recordings(studies: dict[str, SliceStudy]) -> dict[str, Any]:
-    """Return a file for every slice of every row."""
-    found: dict[str, Any] = {}
+    """Return a file for every slice of every row, and the minutes of all rows as a table."""
+    found: dict[str, Any] = {"time_course": ("time_course.csv", lambda path: _write_minutes(studies, path))}
     for k, (row, study) in enumerate(studies.items()):
         word = "control" if row == "control" else "drug"
         for run in study.experiment.done:
             if run.recording is not None and not (k == len(studies) - 1 and run is study.experiment.done[0]):
                 found[f"{word}_{run.seed}"] = (f"{word}_seed{run.seed}.nc", run.recording.save)
     return found
+
+
+def _write_minutes(studies: dict[str, SliceStudy], path: Path) -> None:
+    """Write the figure's points: slope per minute and pathway in % of the drug-free baseline."""
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["row", "pathway", "time (min)", "slope (% of drug-free baseline)", "SEM", "n slices"])
+        for row, study in studies.items():
+            for k, pathway in enumerate(study.experiment.timetable.pathways):
+                for t, mean, sem in zip(*study.course(k), strict=True):
+                    shown = "" if math.isnan(sem) else f"{sem:.5g}"
+                    writer.writerow([row, pathway, f"{t:.6g}", f"{mean:.6g}", shown, len(study.experiment.done)])
 
 
 def _figure(studies: dict[str, SliceStudy], asked: Asked) -> Figure:

@@ -131,8 +131,8 @@ def resolve(
     }  # fmt: skip
     keys = ("protocol", "strength", "preparation", "solution", "temperature_degC", "scheme", "express", "blockers_uM")
     return Asked(
-        name, doses, labels, stimulation, then, protocol, bursts, part, timed, two_pathway, present, curve, made, slices,
-        seed, inputs, {key: inputs[key] for key in keys}, [*told, *assumed], Progress(quiet),
+        name, doses, labels, stimulation, then, protocol, bursts, part, timed, two_pathway, present, curve, made,
+        slices, seed, inputs, {key: inputs[key] for key in keys}, [*told, *assumed], Progress(quiet),
     )  # fmt: skip
 
 

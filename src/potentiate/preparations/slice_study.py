@@ -16,7 +16,7 @@ from ..measures.peak import peak
 from ..measures.time_course import TimeCourse, time_course, two_pathways
 from ..measures.width import half_width
 from ..protocols.timetable import Timetable, WashIn, WashOut
-from .slice import Bout, SliceExperiment, SliceRun
+from .slice import Bout, Slice, SliceExperiment, SliceRun
 
 #: What is read off every sweep, with its unit.
 PER_SWEEP = {
@@ -557,24 +557,34 @@ def _bouts(bouts: Sequence[Bout]) -> dict[str, Observable]:
 
 
 def side_by_side(
-    run: Callable[[Timetable, Callable[[str], None]], SliceExperiment],
+    preparation: Slice,
     timetables: Mapping[str, Timetable],
-    drug: str | None,
+    drug: str | None = None,
+    *,
+    seed: int = 1,
+    slices: int = 6,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, SliceStudy]:
     """Run and measure timetables on the same slices, all in the windows of the one that has the drug.
 
     Parameters
     ----------
-    run : callable
-        Of a timetable and a progress callback, e.g. a partial of :meth:`Slice.run`.
+    preparation : Slice
     timetables : mapping of label -> Timetable
-    drug : str or None
+    drug : str, optional
+        The compound whose effect is measured.
+    seed, slices : int
+        As for :meth:`Slice.run`.
     progress : callable
 
     Returns
     -------
     dict of label -> SliceStudy
+
+    Raises
+    ------
+    NumericalError
+        A timetable whose every slice failed.
     """
     found = {}
     own = next((find_windows(table, drug) for table in timetables.values() if drug in table.compounds), None)
@@ -583,7 +593,7 @@ def side_by_side(
         def tell(text: str, label: str = label) -> None:
             progress(f"{label}: {text}")
 
-        experiment = run(table, tell)
+        experiment = preparation.run(table, seed=seed, slices=slices, progress=tell)
         if drug in table.compounds:
             found[label] = measure_experiment(experiment, drug, own)
         else:
