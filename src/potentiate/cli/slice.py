@@ -128,7 +128,6 @@ def _experiment(asked: Asked) -> Result:
     """Run the timetable, and its control beside it."""
     from ..preparations.slice_study import UNITS, difference, side_by_side
     from ..protocols.slice_plan import plan_experiment, without_drug
-    from .slice_pathway import pathway_files
 
     if len(asked.doses_uM) > 1:
         raise UsageError(
@@ -182,7 +181,7 @@ def _experiment(asked: Asked) -> Result:
         seed=asked.seed,
         figure=lambda: _figure(studies, asked),
         recording=last.experiment.done[0].recording,
-        saves=_recordings(studies) | pathway_files(studies),
+        saves=_recordings(studies) | _pathway(studies, notes),
         short=5,
     )  # fmt: skip
 
@@ -245,6 +244,17 @@ def _recordings(studies: dict[str, SliceStudy]) -> dict[str, Any]:
             if run.recording is not None and not (k == len(studies) - 1 and run is study.experiment.done[0]):
                 found[f"{word}_{run.seed}"] = (f"{word}_seed{run.seed}.nc", run.recording.save)
     return found
+
+
+def _pathway(studies: dict[str, SliceStudy], notes: list[str]) -> dict[str, Any]:
+    """Return the files of the pathway, or say why there are none."""
+    from .slice_pathway import pathway_files
+
+    try:
+        return pathway_files(studies)
+    except UsageError as error:
+        notes.append(f"no pathway is drawn: {error.what}")
+        return {}
 
 
 def _write_minutes(studies: dict[str, SliceStudy], path: Path) -> None:

@@ -20,11 +20,18 @@ def pathway_files(studies: Mapping[str, SliceStudy]) -> dict[str, tuple[str, Cal
     ----------
     studies : mapping of label -> SliceStudy
         The control first, then the drug if there is one.
+
+    Raises
+    ------
+    UsageError
+        There is no response whose way could be told.
     """
     first, *others = (study.experiment.runs for study in studies.values())
     second = others[0] if others else None
     if not all(study.experiment.done and study.experiment.timetable.inductions for study in studies.values()):
         return {}
+    # read before anything is written: what cannot be read leaves no half of a run folder
+    read = _read(first, second)
 
     def draw(path: Path) -> None:
         from ..show.pathway_diagram import pathway_figure
@@ -34,12 +41,12 @@ def pathway_files(studies: Mapping[str, SliceStudy]) -> dict[str, tuple[str, Cal
     def write_json(path: Path) -> None:
         from ..evidence.pathway_evidence import pathway_table
 
-        path.write_text(json.dumps(pathway_table(*_read(first, second)), indent=1, allow_nan=False), encoding="utf-8")
+        path.write_text(json.dumps(pathway_table(*read), indent=1, allow_nan=False), encoding="utf-8")
 
     def write_text(path: Path) -> None:
         from ..evidence.pathway_evidence import pathway_lines
 
-        path.write_text("\n".join(pathway_lines(*_read(first, second))) + "\n", encoding="utf-8")
+        path.write_text("\n".join(pathway_lines(*read)) + "\n", encoding="utf-8")
 
     return {
         "pathway": ("pathway.svg", draw),
