@@ -11,7 +11,7 @@ import dataclasses
 import re
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import minimize_scalar
 
 from potentiate.library.document import LIBRARY
 from potentiate.library.finding import find_finding
@@ -35,16 +35,20 @@ BOUTS = {
     "ltp-tbs-mouse": theta_burst(10, strength=RECRUITED),
     "ltd-900x1hz-mouse": low_frequency(strength=RECRUITED),
 }
+FACTORS = np.arange(1.0, 3.01, 0.25)
+SEM_WHERE_NONE_IS_PRINTED = 10.0
 PRIOR = {"potentiation_factor": (1.0, 4.0), "persistence": (0.0, 1.0), "ltd_gain": (0.05, 20.0)}
 
 
 @dataclasses.dataclass
 class Trained:
-    """One slice, the calcium of its bouts, and what the numbers of the document had made of it."""
+    """One slice, the calcium of its bouts, how much of the persistence it has, and its baseline."""
 
     specimen: Specimen
     calcium: dict[str, tuple[np.ndarray, int]]
     relative_persistence: float
+    base: float
+    window: tuple[float, float]
 
 
 def train(preparation: Slice, seed: int) -> Trained:
@@ -57,7 +61,8 @@ def train(preparation: Slice, seed: int) -> Trained:
         releases = draw_releases(chance, len(specimen.synapses), np.random.default_rng([seed, 0])).astype(float)
         course = specimen.simulate(short, releases)
         found[name] = bin_calcium(course.t_ms, course.calcium_uM, BIN_MS), repeats
-    return Trained(specimen, found, specimen.persistence / preparation.document.rule("persistence"))
+    kept = specimen.persistence / preparation.document.rule("persistence")
+    return Trained(specimen, found, kept, *slope(specimen))
 
 
 def slope(specimen: Specimen, strength: np.ndarray | float = 1.0, window=None) -> tuple[float, tuple[float, float]]:
@@ -68,17 +73,33 @@ def slope(specimen: Specimen, strength: np.ndarray | float = 1.0, window=None) -
     return float(measure_field(t, sweep, STIMULUS_MS, window_ms=window).slope.value), window
 
 
-def change(trained: Trained, finding: str, numbers: dict[str, float]) -> float:
-    """Return the change in one slice, per cent."""
-    specimen = dataclasses.replace(trained.specimen, rule=rule(numbers["potentiation_factor"]))
+def directions(trained: Trained, finding: str, factor: float) -> np.ndarray:
+    """Return what every synapse does: 1 up, -1 down, 0 nothing (the rule is bistable, there is nothing between)."""
+    specimen = dataclasses.replace(trained.specimen, rule=rule(factor))
     calcium, repeats = trained.calcium[finding]
     after = settle(specimen.rule, specimen.move(calcium, specimen.efficacy, repeats), 60.0)
-    drive = np.clip(after - specimen.efficacy, -1.0, 1.0)
-    kept = float(np.clip(numbers["persistence"] * trained.relative_persistence, 0.0, 1.0))
-    traffic = Trafficking(persistence=kept, ltd_gain=numbers["ltd_gain"])
-    strength = simulate_trafficking(traffic, Induction(0.0, drive), np.array([READ_MIN]), tolerance=1e-4)[0]
-    base, window = slope(specimen)
-    return 100.0 * (slope(specimen, strength, window)[0] / base - 1.0)
+    return np.round(after - specimen.efficacy)
+
+
+def expressed(drive: float, persistence: float = 0.0, gain: float = 1.0) -> float:
+    """Return the strength of a synapse that went all the way, relative to before, when it is read."""
+    traffic = Trafficking(persistence=persistence, ltd_gain=gain)
+    return float(simulate_trafficking(traffic, Induction(0.0, np.array([drive])), np.array([READ_MIN]))[0, 0])
+
+
+GRID_PERSISTENCE = np.linspace(0.0, 1.0, 11)
+UP = np.array([expressed(1.0, p) for p in GRID_PERSISTENCE])
+GRID_GAIN = np.geomspace(*PRIOR["ltd_gain"], 13)
+DOWN = np.array([expressed(-1.0, gain=g) for g in GRID_GAIN])
+
+
+def change(trained: Trained, moved: np.ndarray, persistence: float, gain: float) -> float:
+    """Return the change of the slope in one slice, per cent."""
+    kept = min(1.0, persistence * trained.relative_persistence)
+    up = np.interp(kept, GRID_PERSISTENCE, UP)
+    down = np.interp(np.log(gain), np.log(GRID_GAIN), DOWN)
+    strength = np.where(moved > 0, up, np.where(moved < 0, down, 1.0))
+    return 100.0 * (slope(trained.specimen, strength, trained.window)[0] / trained.base - 1.0)
 
 
 def rule(factor: float) -> ThresholdPlasticity:
@@ -91,25 +112,43 @@ def rule(factor: float) -> ThresholdPlasticity:
     )
 
 
-def mean(trained: list[Trained], finding: str, numbers: dict[str, float]) -> tuple[float, float]:
-    """Return the mean change over slices and its standard deviation."""
-    found = np.array([change(t, finding, numbers) for t in trained])
-    return float(found.mean()), float(found.std(ddof=1))
+def target(finding: str) -> tuple[float, float]:
+    """Return the published mean and its SEM."""
+    found = find_finding(finding)
+    assert found.effect.value is not None
+    return found.effect.value, found.uncertainty.value or SEM_WHERE_NONE_IS_PRINTED
 
 
-def solve(trained: list[Trained], name: str, finding: str, numbers: dict[str, float]) -> float:
-    """Return the value of one number at which the mean meets the finding; the nearer end where none does."""
-    target = find_finding(finding).effect.value
-    assert target is not None
+def fit_at(trained: list[Trained], factor: float) -> tuple[float, dict[str, float], dict[str, float]]:
+    """Return the misfit at a threshold with the best persistence and gain, these, and the means."""
+    moved = {f: [directions(t, f, factor) for t in trained] for f in BOUTS}
 
-    def miss(value: float) -> float:
-        return mean(trained, finding, numbers | {name: value})[0] - target
+    def means(findings: list[str], persistence: float, gain: float) -> dict[str, float]:
+        return {
+            f: float(np.mean([change(t, m, persistence, gain) for t, m in zip(trained, moved[f], strict=True)]))
+            for f in findings
+        }
 
-    low, high = PRIOR[name]
-    at_low, at_high = miss(low), miss(high)
-    if at_low * at_high > 0:
-        return low if abs(at_low) < abs(at_high) else high
-    return float(brentq(miss, low, high, xtol=0.005 * (high - low) if name != "ltd_gain" else 0.01))
+    def misfit(found: dict[str, float]) -> float:
+        return sum(((value - target(f)[0]) / target(f)[1]) ** 2 for f, value in found.items())
+
+    *ltp, ltd = BOUTS
+    gain = 0.3
+    for _ in range(2):
+        held = gain
+        kept = minimize_scalar(
+            lambda p: misfit(means(ltp, p, held)),
+            bounds=PRIOR["persistence"],
+            method="bounded",
+            options={"xatol": 0.01},
+        ).x
+        log_gain = minimize_scalar(
+            lambda g: misfit(means([ltd], kept, float(np.exp(g)))), bounds=np.log(PRIOR["ltd_gain"]), method="bounded",
+            options={"xatol": 0.03},
+        ).x  # fmt: skip
+        gain = float(np.exp(log_gain))
+    found = means(list(BOUTS), float(kept), gain)
+    return misfit(found), {"potentiation_factor": factor, "persistence": float(kept), "ltd_gain": gain}, found
 
 
 def main() -> None:
@@ -119,22 +158,24 @@ def main() -> None:
     for seed in range(1, SLICES + 1):
         trained.append(train(preparation, seed))
         print(f"slice {seed} of {SLICES}", flush=True)
-    document = preparation.document
-    numbers = {name: document.rule(name) for name in PRIOR}
-    for _ in range(3):
-        numbers["persistence"] = solve(trained, "persistence", "ltp-2x100hz-mouse", numbers)
-        numbers["potentiation_factor"] = solve(trained, "potentiation_factor", "ltp-tbs-mouse", numbers)
-        print({k: round(v, 4) for k, v in numbers.items()}, flush=True)
-    numbers["ltd_gain"] = solve(trained, "ltd_gain", "ltd-900x1hz-mouse", numbers)
-    for finding in BOUTS:
-        at, sd = mean(trained, finding, numbers)
-        print(f"{finding}: {at:.1f} % (SD between slices {sd:.1f}), published {find_finding(finding).effect.value}")
+    fits = []
+    for factor in FACTORS:
+        fits.append(fit_at(trained, float(factor)))
+        rounded = {k: round(v, 3) for k, v in (fits[-1][1] | fits[-1][2]).items()}
+        print(f"misfit {fits[-1][0]:.2f} {rounded}", flush=True)
+    best, numbers, found = min(fits, key=lambda fit: fit[0])
+    within = [fit[1] for fit in fits if fit[0] <= best + 1.0]
+    for finding, value in found.items():
+        print(f"{finding}: {value:.1f} %, published {target(finding)[0]} +- {target(finding)[1]}")
     text = DOCUMENT.read_text(encoding="utf-8")
-    sources = dict(zip(("persistence", "potentiation_factor", "ltd_gain"), BOUTS, strict=True))
     for name, value in numbers.items():
+        ends = [fit[name] for fit in within]
         low, high = PRIOR[name]
-        line = f"  {name}: {{value: {value:.4g}, status: calibrated, source: {sources[name]}, prior: [{low}, {high}]}}"
-        text, count = re.subn(rf"^  {name}: \{{value: [^}}]*\}}$", line, text, flags=re.MULTILINE)
+        line = (
+            f"  {name}: {{value: {value:.4g}, interval: [{min(ends):.4g}, {max(ends):.4g}], status: calibrated, "
+            f'source: "{", ".join(BOUTS)}", prior: [{low}, {high}]}}'
+        )
+        text, count = re.subn(rf"^  {name}: \{{value: .*\}}$", line, text, flags=re.MULTILINE)
         assert count == 1, name
     DOCUMENT.write_text(text, encoding="utf-8")
 
