@@ -133,22 +133,24 @@ def fit_at(trained: list[Trained], factor: float) -> tuple[float, dict[str, floa
         return sum(((value - target(f)[0]) / target(f)[1]) ** 2 for f, value in found.items())
 
     *ltp, ltd = BOUTS
-    gain = 0.3
+    kept, gain = 0.5, 0.3
+
+    def potentiation(p: float, g: float) -> float:
+        return misfit(means(ltp, p, g))
+
+    def depression(log_g: float, p: float) -> float:
+        return misfit(means([ltd], p, float(np.exp(log_g))))
+
+    def least(function, argument: float, bounds: tuple[float, float], xatol: float) -> float:
+        options = {"xatol": xatol}
+        return float(minimize_scalar(function, args=(argument,), bounds=bounds, method="bounded", options=options).x)
+
     for _ in range(2):
-        held = gain
-        kept = minimize_scalar(
-            lambda p: misfit(means(ltp, p, held)),
-            bounds=PRIOR["persistence"],
-            method="bounded",
-            options={"xatol": 0.01},
-        ).x
-        log_gain = minimize_scalar(
-            lambda g: misfit(means([ltd], kept, float(np.exp(g)))), bounds=np.log(PRIOR["ltd_gain"]), method="bounded",
-            options={"xatol": 0.03},
-        ).x  # fmt: skip
-        gain = float(np.exp(log_gain))
-    found = means(list(BOUTS), float(kept), gain)
-    return misfit(found), {"potentiation_factor": factor, "persistence": float(kept), "ltd_gain": gain}, found
+        kept = least(potentiation, gain, PRIOR["persistence"], 0.01)
+        low, high = np.log(PRIOR["ltd_gain"])
+        gain = float(np.exp(least(depression, kept, (low, high), 0.03)))
+    found = means(list(BOUTS), kept, gain)
+    return misfit(found), {"potentiation_factor": factor, "persistence": kept, "ltd_gain": gain}, found
 
 
 def main() -> None:
