@@ -35,6 +35,8 @@ BOUTS = {
     "ltp-tbs-mouse": theta_burst(10, strength=RECRUITED),
     "ltd-900x1hz-mouse": low_frequency(strength=RECRUITED),
 }
+#: Mean strengths at which the slope is tabulated, so that the fit need not simulate.
+TABLE = np.array([0.3, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 1.9, 2.4])
 FACTORS = np.arange(1.0, 3.01, 0.25)
 SEM_WHERE_NONE_IS_PRINTED = 10.0
 PRIOR = {"potentiation_factor": (1.0, 4.0), "persistence": (0.0, 1.0), "ltd_gain": (0.05, 20.0)}
@@ -49,6 +51,7 @@ class Trained:
     relative_persistence: float
     base: float
     window: tuple[float, float]
+    table: np.ndarray
 
 
 def train(preparation: Slice, seed: int) -> Trained:
@@ -62,7 +65,9 @@ def train(preparation: Slice, seed: int) -> Trained:
         course = specimen.simulate(short, releases)
         found[name] = bin_calcium(course.t_ms, course.calcium_uM, BIN_MS), repeats
     kept = specimen.persistence / preparation.document.rule("persistence")
-    return Trained(specimen, found, kept, *slope(specimen))
+    base, window = slope(specimen)
+    table = np.array([slope(specimen, x, window)[0] / base for x in TABLE])
+    return Trained(specimen, found, kept, base, window, table)
 
 
 def slope(specimen: Specimen, strength: np.ndarray | float = 1.0, window=None) -> tuple[float, tuple[float, float]]:
@@ -93,12 +98,24 @@ GRID_GAIN = np.geomspace(*PRIOR["ltd_gain"], 13)
 DOWN = np.array([expressed(-1.0, gain=g) for g in GRID_GAIN])
 
 
-def change(trained: Trained, moved: np.ndarray, persistence: float, gain: float) -> float:
-    """Return the change of the slope in one slice, per cent."""
+def strengths(trained: Trained, moved: np.ndarray, persistence: float, gain: float) -> np.ndarray:
+    """Return the strength of every synapse when it is read, relative to before."""
     kept = min(1.0, persistence * trained.relative_persistence)
     up = np.interp(kept, GRID_PERSISTENCE, UP)
     down = np.interp(np.log(gain), np.log(GRID_GAIN), DOWN)
-    strength = np.where(moved > 0, up, np.where(moved < 0, down, 1.0))
+    return np.where(moved > 0, up, np.where(moved < 0, down, 1.0))
+
+
+def change(trained: Trained, moved: np.ndarray, persistence: float, gain: float) -> float:
+    """Return the change of the slope in one slice, per cent; by its table over the mean strength."""
+    sites = trained.specimen.synapses
+    x = np.average(strengths(trained, moved, persistence, gain), weights=sites.ampa_scale * sites.probability)
+    return 100.0 * (float(np.interp(x, TABLE, trained.table)) - 1.0)
+
+
+def exact_change(trained: Trained, moved: np.ndarray, persistence: float, gain: float) -> float:
+    """Return the same with every synapse at its own strength."""
+    strength = strengths(trained, moved, persistence, gain)
     return 100.0 * (slope(trained.specimen, strength, trained.window)[0] / trained.base - 1.0)
 
 
@@ -149,7 +166,10 @@ def fit_at(trained: list[Trained], factor: float) -> tuple[float, dict[str, floa
         kept = least(potentiation, gain, PRIOR["persistence"], 0.01)
         low, high = np.log(PRIOR["ltd_gain"])
         gain = float(np.exp(least(depression, kept, (low, high), 0.03)))
-    found = means(list(BOUTS), kept, gain)
+    found = {
+        f: float(np.mean([exact_change(t, m, kept, gain) for t, m in zip(trained, moved[f], strict=True)]))
+        for f in BOUTS
+    }
     return misfit(found), {"potentiation_factor": factor, "persistence": kept, "ltd_gain": gain}, found
 
 
