@@ -11,6 +11,7 @@ from potentiate.exposure.wash_in import SliceExposure
 from potentiate.kinetics.modulator import Modulator
 from potentiate.measures.observable import Observable, missing
 from potentiate.preparations.slice import Slice, SliceExperiment, SliceRun
+from potentiate.preparations.slice_curves import _crossing
 from potentiate.preparations.slice_sensitivity import variations
 from potentiate.preparations.slice_study import (
     UNITS,
@@ -203,3 +204,12 @@ def test_ltp_of_a_response_that_is_all_but_blocked_is_no_number():
     assert not found["ltp"].observable.known
     assert "drug-free baseline" in str(found["ltp"].observable.reason)
     assert not found["post_tetanic"].observable.known
+
+
+def test_threshold_is_where_a_rising_curve_reaches_a_level():
+    x, up = np.array([1.0, 2.0, 4.0]), np.array([0.0, 10.0, 30.0])
+    assert _crossing(x, up, 5.0) == pytest.approx(1.5)
+    assert _crossing(x, up, 20.0) == pytest.approx(3.0)
+    assert math.isnan(_crossing(x, up, 40.0))
+    assert math.isnan(_crossing(x, 0 * up, 0.0))  # nothing moves: no threshold
+    assert _crossing(x, up + 20.0, 10.0) == 1.0

@@ -103,7 +103,7 @@ def _threshold(asked: Asked, dose: float, rows: int, common: dict[str, Any]) -> 
         name, unit = "theta bursts", ""
     else:
         bouts = {s: asked.stimulation.with_strength(s) for s in STRENGTHS}
-        name, unit = "fibres in the train", "part"
+        name, unit = "of the fibres in the train", ""
     asked.progress.expect(len(bouts) * rows * asked.slices)
     return curves.threshold_curve(
         asked.preparation, asked.compound, dose, bouts, x_name=name, x_unit=unit, test_strength=asked.strength, **common

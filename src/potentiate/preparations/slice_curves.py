@@ -475,7 +475,8 @@ def threshold_curve(
     level = 0.5 * float(np.nanmax(np.nanmean(tables["up"], axis=2)))
     for i, label in enumerate(rows):
         at = _crossing(x, np.nanmean(tables["up"][i], axis=1), level)
-        shown = "not reached" if math.isnan(at) else f"{at:.3g} {x_unit or x_name}"
+        word = "at most " if at == x[0] else ""
+        shown = "not reached" if math.isnan(at) else f"{word}{at:.3g} {x_name}"
         notes.append(f"threshold of {label}: {shown} ({level:.3g} % of the synapses, half of the most in any row)")
     return SliceCurve("threshold", x, x_name, x_unit, rows, tables, units, {}, tuple(notes),
                       _assumed(preparation, [drug, *(blockers_uM or {})]), seed)  # fmt: skip
