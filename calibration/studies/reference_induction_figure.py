@@ -58,15 +58,13 @@ def draw(rows: Sequence[dict[str, str]], paths: Sequence[dict[str, str]]) -> Any
         plane.fill(*np.array(corners).T, color=colour, alpha=0.12, lw=0)
         plane.text(*at, word, color=colour, ha="center", fontsize=NORMAL)
     published = {p.name: p.published for p in published_inductions()}
-    styles = {"Tigaret 1Pre1Post10": "--"}
+    styles = {"Tigaret 1Pre1Post10": "--", "Dudek & Bear 900 x 50 Hz": ":"}
     for name in SHOWN:
         path = np.array([[float(r["CaN_uM"]), float(r["CaMKII_uM"])] for r in paths if r["protocol"] == name])
         if len(path):
-            plane.plot(*path.T, color=LINES[published[name]], ls=styles.get(name, "-"), lw=1.2)
-            end = path[int(np.argmax(path[:, 0]))]
-            label = name.removeprefix("Tigaret ").split(",")[0]
-            plane.annotate(label, end, (5, 3), textcoords="offset points", fontsize=SMALL, color=LINES[published[name]])
-    plane.set(xlim=(0, 13.5), ylim=(0, 33), xlabel="calcineurin with calmodulin (uM)", ylabel="active CaMKII (uM)")
+            plane.plot(*path.T, color=LINES[published[name]], ls=styles.get(name, "-"), lw=1.2, label=name)
+    plane.legend(loc="upper left", ncols=2, fontsize=SMALL, frameon=False, handlelength=2.2, borderaxespad=0.0)
+    plane.set(xlim=(0, 13.5), ylim=(0, 38), xlabel="calcineurin with calmodulin (uM)", ylabel="active CaMKII (uM)")
     # outcomes
     names = [p.name for p in published_inductions()]
     ax = figure.add_axes((0.66, 0.17, 0.315, 0.71))
@@ -95,7 +93,7 @@ def draw(rows: Sequence[dict[str, str]], paths: Sequence[dict[str, str]]) -> Any
         figure,
         "Reference induction engine (port of Rodrigues et al. 2023) on the published inductions",
         "Colour: published direction (orange potentiation, blue depression, grey none or not read). Circles: channels "
-        "drawn; squares: expected channels.\nOpen symbol: not the published direction; grey band: counted as no change. "
+        "drawn; squares: expected channels.\nOpen symbol: not the published direction; grey band: no change. "
         "Left: mean of 2 runs, channels drawn.",
     )
     return figure
