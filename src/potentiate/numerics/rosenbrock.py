@@ -22,7 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import NumericalError
+from .dense_output import sampled
 from .elimination import LinearSolver
+from .one_piece import in_one_piece
 from .rodas4 import ALPHA, GAMMA, STAGES, A, C, D, H
 
 #: What the status of a solution says.
@@ -31,6 +33,9 @@ _OK, _TOO_MANY, _TOO_SMALL, _NOT_FINITE = range(4)
 
 #: Relative to the time: below it a step does not move the clock.
 _SMALLEST = 1e-15
+
+#: Steps that one call takes where a loop is compiled in one piece.
+_AT_ONCE = 16
 
 _SAFETY, _LEAST_CHANGE, _MOST_CHANGE = 0.9, 1.0 / 6.0, 5.0
 
@@ -49,9 +54,8 @@ class System:
     time_derivative : callable, optional
         (t, y, drive, parameters) -> df/dt, in the shape of `y`; default: forward differentiation of `rhs`.
     one_piece : bool
-        Compile the loop as one function on a CPU. XLA calls each small operation of a loop apart, which costs more than
-        a few scalars are worth: a sparse system of 30 equations is many times faster in one piece. Not for lanes,
-        :func:`jax.vmap` or LAPACK.
+        Compile steps with :func:`~.one_piece.in_one_piece`: a sparse system of 30 equations is many times faster on a
+        CPU. Not for lanes, :func:`jax.vmap` or LAPACK.
     """
 
     rhs: Callable[[Any, Any, Any, Any], Any]
@@ -187,7 +191,8 @@ def integrate(
     record = None
     if samples is not None:
         k = jax.eval_shape(chosen, start).shape
-        record = (jnp.full((max_steps, *width), jnp.inf), jnp.zeros((max_steps, *width)), jnp.zeros((max_steps, 4, *k)))
+        room = max_steps + _AT_ONCE
+        record = (jnp.full((room, *width), jnp.inf), jnp.zeros((room, *width)), jnp.zeros((room, 4, *k)))
     zeros = jnp.zeros(width)
     none = jnp.zeros(width, int)
     h = jnp.full(width, jnp.minimum(first_step, largest_step))
@@ -210,8 +215,10 @@ def integrate(
 
     control = _Control(rtol, largest_step, max_steps, lanes)
     attempt = functools.partial(_attempt, system, control, chosen if samples is not None else None)
+    several = 1
     if system.one_piece and jax.default_backend() == "cpu":
-        attempt = _in_one_piece(attempt)
+        several = _AT_ONCE
+        attempt = in_one_piece(functools.partial(_attempts, attempt))
 
     def step(c: _Carry) -> _Carry:
         at = (lambda leaf, i: leaf[i]) if not lanes else _lane_rows
@@ -222,7 +229,7 @@ def integrate(
         new, rows = attempt(c._replace(record=None), bounds, now, jump, parameters, atol)
         if c.record is None:
             return new
-        put = jax.lax.dynamic_update_index_in_dim
+        put = jax.lax.dynamic_update_index_in_dim if several == 1 else jax.lax.dynamic_update_slice_in_dim
         record = tuple(put(kept, row, c.tries, 0) for kept, row in zip(c.record, rows, strict=True))
         return new._replace(record=record)
 
@@ -230,7 +237,7 @@ def integrate(
     failed = done.status > 0
     return Solution(
         end=jax.tree.map(lambda x: jnp.where(failed, jnp.nan, x), done.y),
-        values=None if samples is None else _sampled(done.record, jnp.asarray(samples, float), first, lanes),
+        values=None if samples is None else sampled(done.record, jnp.asarray(samples, float), first, lanes),
         status=done.status,
         time=done.t,
         accepted=done.accepted,
@@ -315,24 +322,26 @@ def _attempt(
     return following_carry, rows
 
 
-def _in_one_piece(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that XLA neither inlines nor cuts into single calls.
-
-    Everything goes in as one array and comes out as one array: several buffers make XLA's emitter give up.
-    """
+def _attempts(
+    attempt: Callable[..., tuple[_Carry, Any]], c: _Carry, bounds: Any, now: Any, jump: Any, parameters: Any, atol: Any
+) -> tuple[_Carry, Any]:
+    """Try up to :data:`_AT_ONCE` steps in one interval; rows of steps that were not tried end nowhere (inf)."""
     import jax
-    from jax.experimental.xla_metadata import set_xla_metadata
-    from jax.flatten_util import ravel_pytree
+    import jax.numpy as jnp
 
-    def call(*arguments: Any) -> Any:
-        packed, unpack = ravel_pytree(arguments)
-        shape = jax.eval_shape(function, *arguments)
-        _, unpack_found = ravel_pytree(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shape))
-        whole = jax.jit(lambda x: ravel_pytree(function(*unpack(x)))[0])
-        with set_xla_metadata(inlineable="false", xla_cpu_small_call="true"):
-            return unpack_found(whole(packed))
+    interval = c.at
+    _, like = jax.eval_shape(attempt, c, bounds, now, jump, parameters, atol)
+    rows = jax.tree.map(lambda x: jnp.full((_AT_ONCE, *x.shape), jnp.inf), like)
 
-    return call
+    def more(state: Any) -> Any:
+        return (state[0] < _AT_ONCE) & _active(state[1], bounds[-1]) & (state[1].at == interval)
+
+    def one(state: Any) -> Any:
+        new, row = attempt(state[1], bounds, now, jump, parameters, atol)
+        put = jax.lax.dynamic_update_index_in_dim
+        return state[0] + 1, new, jax.tree.map(lambda kept, x: put(kept, x, state[0], 0), state[2], row)
+
+    return jax.lax.while_loop(more, one, (0, c, rows))[1:]
 
 
 def _step(system: System, t: Any, y: Any, h: Any, drive: Any, parameters: Any) -> tuple[Any, Any, Any]:
@@ -390,21 +399,3 @@ def _rows(c: _Carry, accept: Any, h: Any, t: Any, observe: Any, new: Any, stages
     polynomial = jnp.stack([old, *accepted])
     # rows of a lane that does not advance any more must not be found
     return jnp.where(c.status > 0, jnp.inf, t), h, polynomial
-
-
-def _sampled(record: Any, samples: Any, first: Any, lanes: bool) -> Any:
-    """Evaluate the dense output, (samples, k) or (samples, k, lanes)."""
-    import jax
-    import jax.numpy as jnp
-
-    def one(ends: Any, lengths: Any, coefficients: Any, first: Any) -> Any:
-        index = jnp.searchsorted(ends, samples, side="left")
-        found = (index < len(ends)) & jnp.isfinite(ends[jnp.minimum(index, len(ends) - 1)]) & (samples >= first)
-        index = jnp.minimum(index, len(ends) - 1)
-        s = (1.0 + (samples - ends[index]) / lengths[index])[:, None]
-        y0, y1, bend, twist = (coefficients[index, i] for i in range(4))
-        values = (1.0 - s) * y0 + s * (y1 + (1.0 - s) * (bend + s * twist))
-        return jnp.where(found[:, None], values, jnp.nan)
-
-    mapped: Any = jax.vmap(one, in_axes=-1, out_axes=-1) if lanes else one
-    return mapped(*record, first)
