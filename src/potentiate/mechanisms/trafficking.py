@@ -356,17 +356,29 @@ def _blocked_s(parameters: Trafficking) -> float:
 def amplitudes(parameters: Trafficking, inductions: Sequence[Induction]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the LTP and LTD amplitude (0 to 1) of each induction, pairs of shape (synapses,).
 
-    Assumed: an LTP induction adds what is missing to a full enlargement, so that repeated trains saturate, and undoes
-    LTD in proportion to its drive; an LTD induction adds what is missing to full LTD and undoes the enlargement.
+    Assumed: an LTP induction adds what is missing to a full enlargement, so that repeated trains saturate. An
+    induction first undoes what earlier ones of the other sign have left (whether or not the enlargement has decayed: the
+    synapse is still potentiated); only what its drive exceeds that by goes beyond the start. So depotentiation ends at
+    the baseline.
     """
     found: list[tuple[np.ndarray, np.ndarray]] = []
     for i, induction in enumerate(inductions):
         t = 60.0 * induction.time_min
         drive = np.atleast_1d(np.asarray(induction.drive, dtype=float))
+        up = np.maximum(drive - _standing(inductions[:i], [ltd for _, ltd in found], 1.0, t), 0.0)
+        down = np.maximum(-drive - _standing(inductions[:i], [ltp for ltp, _ in found], -1.0, t), 0.0)
         room_up = 1.0 - potentiation(parameters, inductions[:i], found, t, committed=True)[0]
         room_down = 1.0 - depression(inductions[:i], found, t, committed=True)
-        found.append((np.maximum(drive, 0.0) * room_up, np.maximum(-drive, 0.0) * room_down))
+        found.append((up * room_up, down * room_down))
     return found
+
+
+def _standing(inductions: Sequence[Induction], amplitude: list[np.ndarray], sign: float, t_s: float) -> np.ndarray:
+    """Return the summed amplitudes of one branch that later inductions of `sign` have not undone, (synapses,)."""
+    total = np.zeros(1)
+    for i, a in enumerate(amplitude):
+        total = total + a * _left(inductions, i, sign, t_s)
+    return total
 
 
 def potentiation(
