@@ -357,9 +357,9 @@ def amplitudes(parameters: Trafficking, inductions: Sequence[Induction]) -> list
     """Return the LTP and LTD amplitude (0 to 1) of each induction, pairs of shape (synapses,).
 
     Assumed: an LTP induction adds what is missing to a full enlargement, so that repeated trains saturate. An
-    induction first undoes what earlier ones of the other sign have left (whether or not the enlargement has decayed: the
-    synapse is still potentiated); only what its drive exceeds that by goes beyond the start. So depotentiation ends at
-    the baseline.
+    induction first undoes what earlier ones of the other sign have left (whether or not the enlargement has decayed:
+    the synapse is still potentiated); only what its drive exceeds that by goes beyond the start. So depotentiation ends
+    at the baseline.
     """
     found: list[tuple[np.ndarray, np.ndarray]] = []
     for i, induction in enumerate(inductions):
