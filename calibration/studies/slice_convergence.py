@@ -68,13 +68,14 @@ def main() -> None:
     ]  # fmt: skip
     lines = [
         "# How many synapses", "",
-        "Written by `calibration/studies/slice_convergence.py`: aniracetam 1.5 mM, ten seeds that differ in the draw of",
-        "synapses and releases only. Calcium: entered during the bout, mean over synapses. LTP: at 55 min, per cent of the",
-        f"expected synaptic conductance. The slice uses {SYNAPSES} synapses.", "",
+        "Written by `calibration/studies/slice_convergence.py`: aniracetam 1.5 mM, ten seeds that differ in the draw",
+        "of synapses and releases only. Calcium: entered during the bout, mean over synapses. LTP: at 55 min, per cent",
+        f"of the expected synaptic conductance. The slice uses {SYNAPSES} synapses.", "",
         "| " + " | ".join(header) + " |", "|" + "---|" * len(header),
         *("| " + " | ".join(map(str, row)) + " |" for row in rows), "",
-        "Converged is an SD below a tenth of the effect on calcium. The effect on LTP is all-or-none per synapse: it is",
-        "zero where all synapses cross without the drug, and in the threshold zone its SD does not fall below a tenth.", "",
+        "Converged is an SD below a tenth of the effect on calcium. The effect on LTP is all-or-none per synapse: it",
+        "is zero where all synapses cross without the drug, and in the threshold zone its SD does not fall below a",
+        "tenth.", "",
     ]  # fmt: skip
     (OUT / "slice-convergence.md").write_text("\n".join(lines), encoding="utf-8")
 
