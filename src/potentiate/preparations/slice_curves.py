@@ -333,6 +333,21 @@ def paired_pulse_curve(
 
     Releases are drawn `trials` times; the second response is the pair's less that of the first pulse alone with the
     same releases.
+
+    Parameters
+    ----------
+    intervals_ms : sequence of float
+        From onset to onset.
+    strength : float
+        Part of the fibres.
+    trials : int
+    preparation, drug, concentration_uM, blockers_uM, seed, slices, progress
+        As for :func:`input_output_curve`.
+
+    Raises
+    ------
+    UsageError
+        No trial.
     """
     if trials < 1:
         raise UsageError(f"{trials} trials", do="take at least one")
@@ -395,6 +410,20 @@ def concentration_curve(
     progress: Progress = _silent,
 ) -> SliceCurve:
     """Return slope, amplitude (% of control), half-width and decay (fold) of the field EPSP against concentration.
+
+    Parameters
+    ----------
+    concentrations_uM : sequence of float
+        Those of zero are left out: the control is the reference.
+    strength : float
+        Part of the fibres.
+    preparation, drug, blockers_uM, seed, slices, progress
+        As for :func:`input_output_curve`.
+
+    Raises
+    ------
+    UsageError
+        No concentration above zero.
 
     Returns
     -------

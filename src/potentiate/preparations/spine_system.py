@@ -27,7 +27,7 @@ from .spine_receptors import Receptor, product
 
 @dataclasses.dataclass(frozen=True)
 class KineticBuffer:
-    """A calcium buffer with rates: ``d[bound]/dt = kon [Ca] (total - [bound]) - koff [bound]``."""
+    """A calcium buffer: ``d[bound]/dt = kon_per_uM_ms [Ca] (total_uM - [bound]) - koff_per_ms [bound]``."""
 
     total_uM: float
     kon_per_uM_ms: float
@@ -307,7 +307,7 @@ class SpineSystem:
         return parts | {name: block[i] for name, i in self.index.items()} | {"foot": self._at(shared)}
 
     def rhs(self, t: Any, y: Any, drive: Any, parameters: Any) -> Any:
-        """Return dy/dt."""
+        """Return dy/dt, per ms; called by :func:`potentiate.numerics.rosenbrock.integrate`."""
         import jax.numpy as jnp
 
         block, shared = self._split(y)

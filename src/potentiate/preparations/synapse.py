@@ -65,7 +65,7 @@ BEFORE_MS = 5.0
 
 @dataclasses.dataclass(frozen=True)
 class PresynapticDrug:
-    """A compound that multiplies the release probability by ``1 + (limit - 1) C / (C + half)``."""
+    """A compound that multiplies the release probability by ``1 + (limit - 1) C / (C + half_uM)``."""
 
     half_uM: float
     limit: float

@@ -44,6 +44,11 @@ def response(recording: Recording) -> tuple[np.ndarray, str]:
     array, shape (trials, samples)
         Trials that the solver lost are left out.
     unit : str
+
+    Raises
+    ------
+    UsageError
+        The solver lost every trial.
     """
     clamped = recording.provenance["clamp"] != "current"
     electrode = any(c.name == "clamp current" for c in recording.channels)
@@ -109,14 +114,35 @@ def amplitudes(recording: Recording) -> np.ndarray:
 
 
 def single(synapse: Synapse, bath: Bath = NO_DRUG, *, seed: int, trials: int = 50, **run: Any) -> Recording:
-    """Record single responses."""
+    """Record single responses.
+
+    Parameters
+    ----------
+    synapse : Synapse
+    bath : Bath
+    seed : int
+        Draws releases and quanta: the same ones under every bath.
+    trials : int
+    run
+        Further arguments of :meth:`Synapse.run`.
+    """
     return synapse.run(one_pulse(after_ms=run.pop("after_ms", 60.0)), bath, seed=seed, trials=trials, **run)
 
 
 def quantum(
     synapse: Synapse, bath: Bath = NO_DRUG, *, after_ms: float = 60.0, dt_ms: float = 0.02, **run: Any
 ) -> Observables:
-    """Measure the miniature current: one vesicle of mean content at one site."""
+    """Measure the miniature current: one vesicle of mean content at one site; nothing is drawn.
+
+    Parameters
+    ----------
+    synapse : Synapse
+    bath : Bath
+    after_ms, dt_ms : float
+        How long it is followed, and the sample interval.
+    run
+        Further arguments of :meth:`Synapse.run`.
+    """
     one = dataclasses.replace(
         synapse, sites=1, quantum=dataclasses.replace(synapse.quantum, content_cv=0.0), residual=None
     )
@@ -129,7 +155,15 @@ def quantum(
 def paired_pulse(
     synapse: Synapse, bath: Bath = NO_DRUG, interval_ms: float = 50.0, *, seed: int, trials: int = 50, **run: Any
 ) -> Observable:
-    """Return the second response over the first, of mean responses."""
+    """Return the second response over the first, of mean responses.
+
+    Parameters
+    ----------
+    interval_ms : float
+        From onset to onset.
+    synapse, bath, seed, trials, run
+        As for :func:`single`.
+    """
     made = synapse.run(
         paired_pulses(interval_ms, after_ms=min(interval_ms, 50.0)), bath, seed=seed, trials=trials, **run
     )
@@ -168,7 +202,17 @@ def stimulate_train(
     synapse: Synapse, bath: Bath = NO_DRUG, rate_Hz: float = 100.0, pulses: int = 10, *,
     seed: int, trials: int = 20, after_ms: float = 50.0, **run: Any,
 ) -> TrainResult:  # fmt: skip
-    """Give a train and measure the size of each response from just before its stimulus."""
+    """Give a train and measure the size of each response from just before its stimulus.
+
+    Parameters
+    ----------
+    rate_Hz : float
+    pulses : int
+    after_ms : float
+        What is recorded after the last one.
+    synapse, bath, seed, trials, run
+        As for :func:`single`.
+    """
     made = synapse.run(train(rate_Hz, pulses, after_ms=after_ms), bath, seed=seed, trials=trials, **run)
     sizes = amplitudes(made)
     count = max(1, pulses // 5)
@@ -192,13 +236,15 @@ def nmda_charge(recording: Recording) -> Observable:
 def nmda_charge_at(
     synapse: Synapse, bath: Bath = NO_DRUG, voltage_mV: float = -30.0, *, seed: int, trials: int = 20, **run: Any
 ) -> Observable:
-    """Return the NMDA charge of single responses in voltage clamp at a voltage."""
+    """Return the NMDA charge of single responses in voltage clamp at a voltage, fC over 200 ms; arguments as for
+    :func:`single`."""
     held = dataclasses.replace(one_pulse(after_ms=200.0), holding_mV=voltage_mV)
     return nmda_charge(synapse.run(held, bath, seed=seed, trials=trials, **run))
 
 
 def ampa_over_nmda(synapse: Synapse, bath: Bath = NO_DRUG, *, seed: int, trials: int = 20, **run: Any) -> Observable:
-    """Return the AMPA peak at -70 mV over the NMDA current at +40 mV 50 ms after the stimulus."""
+    """Return the AMPA peak at -70 mV over the NMDA current at +40 mV 50 ms after the stimulus; arguments as for
+    :func:`single`."""
     low, high = (
         synapse.run(dataclasses.replace(one_pulse(after_ms=60.0), holding_mV=v), bath, seed=seed, trials=trials, **run)
         for v in (-70.0, 40.0)

@@ -26,7 +26,21 @@ def quantal_conductance(
     dt_ms: float = 0.02,
     variant: str | None = None,
 ) -> np.ndarray:
-    """Return the conductance of one site after one mean vesicle, before magnesium block, shape (samples,)."""
+    """Return the conductance of one site after one mean vesicle, before magnesium block.
+
+    Parameters
+    ----------
+    synapse : Synapse
+    bath : Bath
+    family : {"AMPA", "NMDA"}
+    duration_ms, dt_ms : float
+    variant : str, optional
+        Of the drug's operator.
+
+    Returns
+    -------
+    array, shape (samples,), nS
+    """
     glutamate = Glutamate(synapse.cleft, np.zeros(1), np.ones((1, 1, 1)), None)
     samples = round(duration_ms / dt_ms) + 1
     total = np.zeros(samples)
@@ -48,7 +62,13 @@ def _one(
 
 
 def match_quantum(synapse: Synapse, scheme: Scheme) -> Synapse:
-    """Return the synapse with another AMPA-receptor scheme and the number of receptors that keeps the quantal peak."""
+    """Return the synapse with another AMPA-receptor scheme and the number of receptors that keeps the quantal peak.
+
+    Raises
+    ------
+    UsageError
+        The scheme is not one of AMPA receptors, or the synapse has none.
+    """
     if scheme.family != "AMPA":
         raise UsageError(f"{scheme.name} is a scheme of {scheme.family} receptors", do="give one of the AMPA family")
     old = [r for r in synapse.receptors if r.family == "AMPA"]

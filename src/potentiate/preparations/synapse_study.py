@@ -59,7 +59,17 @@ class StudyRow:
 
 @dataclasses.dataclass(frozen=True)
 class SynapseStudy:
-    """Rows of the table, control first, with what the figure needs."""
+    """Rows of the table, control first, with what the figure needs.
+
+    Attributes
+    ----------
+    synapse : Synapse
+    rows : tuple of StudyRow
+    rate_Hz : float
+        Of the train.
+    pulses : int
+    notes : tuple of str
+    """
 
     synapse: Synapse
     rows: tuple[StudyRow, ...]

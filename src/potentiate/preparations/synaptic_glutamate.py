@@ -17,7 +17,8 @@ _LONGEST_MS = 200.0
 
 @dataclasses.dataclass(frozen=True)
 class Residual:
-    """Glutamate that all sites share: each pulse adds `peak_uM` times the vesicles released per site."""
+    """Glutamate that all sites share: each pulse adds `peak_uM` times the vesicles released per site, which decay with
+    `decay_ms`."""
 
     peak_uM: float
     decay_ms: float

@@ -49,7 +49,19 @@ class HeadCalcium:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Dendrite and soma, both passive (pF, nS, mV); `soma_rest_mV` where the soma rests elsewhere."""
+    """Dendrite and soma, both passive.
+
+    Attributes
+    ----------
+    rest_mV : float
+        Reversal of the leak.
+    dendrite_pF, dendrite_nS, soma_pF, soma_nS : float
+        Capacitance and leak of each.
+    coupling_nS : float
+        Between them.
+    soma_rest_mV : float or None
+        Where the soma rests elsewhere.
+    """
 
     rest_mV: float
     dendrite_pF: float

@@ -84,6 +84,7 @@ class Propagators:
         return self._scheme.generator(ligands, self._voltage, self._temperature)
 
     def generators(self, glutamate_uM: np.ndarray) -> np.ndarray:
+        """Return the generator at each concentration, shape (concentrations, n, n), 1/ms."""
         if self._line is None:
             return np.stack([self._generator(float(c)) for c in glutamate_uM])
         return self._line[0] + glutamate_uM[:, None, None] * self._line[1]
@@ -97,6 +98,7 @@ class Propagators:
         return [self._exact[c, step_ms] for c in glutamate_uM]
 
     def table(self, step_ms: float) -> np.ndarray:
+        """Return the transition matrices of a step on the grid of concentrations, shape (grid, n, n)."""
         if step_ms not in self._tables:
             self._tables[step_ms] = transition_matrix(self.generators(_GRID_UM), step_ms)
         return self._tables[step_ms]

@@ -96,6 +96,15 @@ def drug_after_ltp(
 
     Parameters
     ----------
+    compound : str
+    concentration_uM : float
+        Of what flows in.
+    stimulation : Stimulation, optional
+        Default: one train of 100 Hz for 1 s.
+    baseline_min, drug_min : float
+        Before anything; with the drug, to the end.
+    test_strength : float
+        Part of the fibres, 0 to 1.
     wait_min : float
         From the induction to the wash-in.
     before_min : float

@@ -56,7 +56,7 @@ class Induce:
 
 @dataclasses.dataclass(frozen=True)
 class TemperatureStep:
-    """From `at_min` (negative: during recovery) the chamber is set to a temperature."""
+    """From `at_min` (negative: during recovery) the chamber is set to `temperature_degC`."""
 
     temperature_degC: float
     at_min: float
