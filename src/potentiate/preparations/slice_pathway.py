@@ -233,7 +233,10 @@ def _field(run: SliceRun, bout: Bout, index: int) -> Observable:
         if not inside.any():
             return missing("field", "%", "not determined", f"no test pulse from {low:.3g} to {high:.3g} min")
         means.append(sweeps[inside].mean(axis=0))
-    window = fixed_window(t, means[0], STIMULUS_MS)
+    assert recording.protocol is not None
+    # the window of the drug-free baseline, as for LTP: a drug that slows the rise must not move it
+    quiet = mine & (at < float(recording.protocol["baseline_min"]))
+    window = fixed_window(t, sweeps[quiet].mean(axis=0) if quiet.any() else means[0], STIMULUS_MS)
     slopes = [measure_field(t, mean, STIMULUS_MS, window_ms=window).slope for mean in means]
     bad = next((o for o in slopes if not o.known), None)
     if bad is not None:
