@@ -98,9 +98,8 @@ def slopes(run: SliceRun) -> tuple[np.ndarray, np.ndarray]:
     return at, np.array([measure_field(t, sweep, stimulus, window_ms=window).slope.value for sweep in v])
 
 
-def change(run: SliceRun, case: Case) -> float:
+def change(at: np.ndarray, slope: np.ndarray, case: Case) -> float:
     """Return the change, per cent of the 20 min before the (last) induction, mean of the 10 min before `at_min`."""
-    at, slope = slopes(run)
     bout = case.timetable.inductions[-1]
     end = bout.until_min + case.at_min
     course = time_course(
@@ -118,11 +117,11 @@ def main() -> None:
         began = time.perf_counter()
         key = repr(case.timetable)
         if key not in done:
-            done[key] = preparation.run(case.timetable, slices=SLICES)
-        experiment = done[key]
-        found = np.array([change(run, case) for run in experiment.done])
+            runs = preparation.run(case.timetable, slices=SLICES).done
+            done[key] = [slopes(run) for run in runs], np.mean([run.bouts[-1].moved() for run in runs], axis=0)
+        courses, moved = done[key]
+        found = np.array([change(*course, case) for course in courses])
         mean, sem = found.mean(), found.std(ddof=1) / np.sqrt(len(found))
-        moved = np.mean([run.bouts[-1].moved() for run in experiment.done], axis=0)
         verdict = "-"
         if case.target is not None:
             target, spread = case.target
@@ -134,7 +133,7 @@ def main() -> None:
             case.name, case.published, f"{mean:+.1f} +- {sem:.1f} %", f"{found.std(ddof=1):.1f}", len(found),
             f"{moved[0]:.2f}", f"{moved[1]:.2f}", case.role, verdict,
         ])  # fmt: skip
-        curves[case.name] = [slopes(run) for run in experiment.done]
+        curves[case.name] = courses
         print(*rows[-1], f"{time.perf_counter() - began:.0f} s", sep=" | ", file=sys.stderr, flush=True)
     header = ["protocol", "published", "model, mean +- SEM", "SD", "n", "up", "down", "role", "verdict"]
     with (OUT / "slice.csv").open("w", newline="", encoding="utf-8") as file:

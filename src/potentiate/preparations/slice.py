@@ -360,7 +360,8 @@ def knots_min(timetable: Timetable) -> np.ndarray:
             found |= {at + dt for dt in AFTER_DRUG_MIN}
     for event in timetable.inductions:
         found |= {event.at_min - 1e-3} | {event.until_min + dt for dt in AFTER_BOUT_MIN}
-    return np.array(sorted(t for t in found if 0.0 <= t <= timetable.end_min))
+    # to the microminute: times that differ by rounding are one
+    return np.unique(np.round([t for t in found if 0.0 <= t <= timetable.end_min], 6))
 
 
 def _between(knots: np.ndarray, waves: np.ndarray, at_min: np.ndarray) -> np.ndarray:
