@@ -206,6 +206,23 @@ def test_lanes_are_parameter_sets():
         assert int(together.accepted[i]) == int(alone.accepted)
 
 
+def test_one_piece_changes_nothing_but_the_time():
+    system = SpineSystem((AMPA,), CA1SIM_SPINE, CALCIUM, CELL)
+    edges, drive = system.drive(BRIEF_PULSE, np.array([0.5]), 3.0)
+    times = np.array([0.55, 1.0, 2.9])
+    found = [
+        jax.jit(
+            lambda d, piece=piece: integrate(
+                system.system(one_piece=piece), system.start(), edges, drive=d, parameters=system.parameters(),
+                samples=times,
+            )
+        )(drive)
+        for piece in (True, False)
+    ]  # fmt: skip
+    np.testing.assert_allclose(found[0].values, found[1].values, rtol=1e-9, atol=1e-13)
+    assert int(found[0].accepted) == int(found[1].accepted)
+
+
 # ------------------------------------------------------------------------------------ clamp
 
 

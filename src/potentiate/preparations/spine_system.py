@@ -437,10 +437,19 @@ class SpineSystem:
         own, outward, inward, cell = self.jacobian_parts(t, y, drive, parameters)
         return [*own, *outward, *inward, *[x for row in cell for x in row]]
 
-    def system(self, *, lanes: bool = False) -> System:
+    def system(self, *, lanes: bool = False, one_piece: bool = True) -> System:
         """Return the system for :func:`~potentiate.numerics.rosenbrock.integrate`.
 
-        One spine is solved by sparse elimination (without lanes in one compiled piece), many spines as an arrow.
+        Parameters
+        ----------
+        lanes : bool
+            Whether states, drive and parameters carry lanes.
+        one_piece : bool
+            Compile the steps of one spine as one piece; False is slower and relies on nothing but XLA's usual ways.
+
+        Notes
+        -----
+        One spine is solved by sparse elimination, many spines as an arrow.
         """
         if self.spines is not None:
             pattern = Pattern(self.block_size, self.own_places)
@@ -454,7 +463,7 @@ class SpineSystem:
             )
         else:
             solver = Sparse(Pattern(self.size, self.single_places), self._single_values)
-        return System(self.rhs, solver, self.time_derivative, one_piece=self.spines is None and not lanes)
+        return System(self.rhs, solver, self.time_derivative, one_piece=one_piece and self.spines is None and not lanes)
 
     def dense_jacobian(self, t: Any, y: Any, drive: Any, parameters: Any) -> Any:
         """Return the Jacobian of one spine as a matrix, shape (size, size, ...); for other solvers and tests."""
