@@ -12,8 +12,9 @@ from potentiate.mechanisms.calcium import CalciumChannel, CalciumDynamics, Fixed
 from potentiate.mechanisms.cleft import BRIEF_PULSE
 from potentiate.mechanisms.magnesium_block import JAHR_STEVENS
 from potentiate.mechanisms.spine import CA1SIM_SPINE
+from potentiate.preparations.spine_parts import Compartments, KineticBuffer
 from potentiate.preparations.spine_receptors import Receptor
-from potentiate.preparations.spine_system import Compartments, KineticBuffer, SpineSystem
+from potentiate.preparations.spine_system import SpineSystem
 
 from .synapse_report import EQUAL_ERROR
 from .timing import timed

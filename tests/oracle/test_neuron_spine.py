@@ -18,8 +18,9 @@ from potentiate.mechanisms.cleft import MILLISECOND_PULSE
 from potentiate.mechanisms.magnesium_block import JAHR_STEVENS
 from potentiate.mechanisms.spine import CA1SIM_SPINE
 from potentiate.numerics.rosenbrock import REASONS, integrate
+from potentiate.preparations.spine_parts import Compartments
 from potentiate.preparations.spine_receptors import Receptor
-from potentiate.preparations.spine_system import Compartments, SpineSystem
+from potentiate.preparations.spine_system import SpineSystem
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -12,8 +12,9 @@ from potentiate.numerics.rosenbrock import REASONS, integrate
 from potentiate.preparations.slice import Slice
 from potentiate.preparations.slice_drugs import drugs_in
 from potentiate.preparations.slice_specimen import NO_DRUGS, with_modulators
+from potentiate.preparations.spine_parts import Compartments
 from potentiate.preparations.spine_receptors import Receptor
-from potentiate.preparations.spine_system import Compartments, SpineSystem
+from potentiate.preparations.spine_system import SpineSystem
 from potentiate.protocols import stimulation as stim
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]

@@ -23,8 +23,9 @@ from potentiate.mechanisms.magnesium_block import GRUNDITZ, JAHR_STEVENS
 from potentiate.mechanisms.spine import CA1SIM_SPINE, Spine
 from potentiate.numerics.rosenbrock import REASONS, integrate
 from potentiate.preparations.glutamate_drive import glutamate_drive
+from potentiate.preparations.spine_parts import Compartments, KineticBuffer
 from potentiate.preparations.spine_receptors import Receptor
-from potentiate.preparations.spine_system import Compartments, KineticBuffer, SpineSystem
+from potentiate.preparations.spine_system import SpineSystem
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -9,8 +9,9 @@ import pytest
 from potentiate.exposure.bath import Bath
 from potentiate.mechanisms.calcium import nernst_mV
 from potentiate.numerics.rosenbrock import REASONS, integrate
+from potentiate.preparations.spine_parts import Compartments
 from potentiate.preparations.spine_receptors import Receptor
-from potentiate.preparations.spine_system import Compartments, SpineSystem
+from potentiate.preparations.spine_system import SpineSystem
 from potentiate.preparations.synapse import BEFORE_MS, Synapse
 from potentiate.protocols.stimulation import train
 
