@@ -101,6 +101,10 @@ def write(rows: list[dict[str, str]]) -> None:
             if r["section"] == name:
                 parts.append("| " + " | ".join(r[c].replace("|", "/") for c in shown) + " |")
         parts.append("")
+    missing = [f.id for f in asked() if f.id not in {r["finding"] for r in rows}]
+    if missing:
+        names = ", ".join(f"`{i}`" for i in missing)
+        parts.append(f"Not run for this table (the script runs them when they are named): {names}.\n")
     reasons = [f"- `{r['finding']}`: {r['reason']}" for r in rows if r["reason"]]
     parts += ["## Why less than its score\n", *reasons, ""]
     (DOCS / "slice_findings.md").write_text("\n".join(parts), encoding="utf-8")
