@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 
@@ -17,13 +18,14 @@ from potentiate.preparations.slice import Slice, SliceRun
 from potentiate.preparations.slice_pathway import QUANTITIES, STEPS, read_pathway
 from potentiate.protocols.stimulation import tetanus
 from potentiate.protocols.timetable import Event, Induce, Timetable, WashIn
+from potentiate.recordings.recording import Recording
 from potentiate.show.pathway_diagram import pathway_figure
 
 pytestmark = pytest.mark.timeout(120)
 
 
 def table(*events: Event) -> Timetable:
-    return Timetable("a train", 2.0, 22.0, (*events, Induce(tetanus(1), 12.0)), recovery_min=0.0, interval_s=60.0)
+    return Timetable("a train", 2.0, 24.0, (*events, Induce(tetanus(1), 12.0)), recovery_min=0.0, interval_s=60.0)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,29 @@ def test_what_blocks_nmda_receptors_shows_in_every_later_step(runs, pathways) ->
     assert control["ampa_peak"] == runs[0].bouts[0].course.ampa_nS.max()
     assert control["up"] == pytest.approx(100 * runs[0].bouts[0].moved()[0])
     np.testing.assert_allclose(control["calcium_NMDA"], runs[0].bouts[0].course.routes_uM[:, 0].mean())
+
+
+def test_a_bath_that_changes_afterwards_is_no_part_of_the_change(runs) -> None:
+    recording = runs[1].recording
+    at = np.asarray(recording.sweep_metadata["time_min"])
+    early = at < 17.0
+    other = np.where(early, recording.sweep_metadata["D-AP5_uM"], 0.0)
+    changed = dataclasses.replace(recording, sweep_metadata={**recording.sweep_metadata, "D-AP5_uM": other})
+    field = read_pathway(dataclasses.replace(runs[1], recording=changed)).fluxes["field"]
+    assert (field.status, field.known) == ("not determined", False)
+    assert "bath of the bout" in str(field.reason)
+
+
+def test_a_stimulus_that_recruits_nothing_is_said(runs) -> None:
+    recording = runs[0].recording
+    noise = np.random.default_rng(1).normal(0.0, 0.01, recording.sweeps.shape)
+    silent = Recording.from_arrays(
+        recording.time_ms, noise, recording.sweep_metadata, "mV", protocol=recording.protocol,
+        provenance=recording.provenance,
+    )  # fmt: skip
+    pathway = read_pathway(dataclasses.replace(runs[0], recording=silent))
+    assert pathway.fluxes["field"].status == "no response"
+    assert pathway_table(pathway)[-1]["control"] is None
 
 
 def test_evidence_comes_from_the_library() -> None:

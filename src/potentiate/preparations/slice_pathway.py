@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..measures.field_potential import fixed_window, measure_field
 from ..measures.observable import Observable, missing
 from ..mechanisms.threshold_plasticity import bin_calcium, integrate_calcium
+from ..recordings.recording import Recording
 from ..units import show_concentration
 from .field_sweep import STIMULUS_MS
 from .shared_dendrite import ROUTES
@@ -44,7 +45,7 @@ QUANTITIES = {
     "up": ("%", "synapses that go up"),
     "down": ("%", "synapses that go down"),
     "receptors": ("%", "change of the number of AMPA receptors at the end"),
-    "field": ("%", "change of the slope of the field EPSP, last 10 min over the 10 min before the bout"),
+    "field": ("%", "change of the slope of the field EPSP, last 10 min in the bath of the bout over 10 min before"),
 }  # fmt: skip
 
 
@@ -225,23 +226,37 @@ def _field(run: SliceRun, bout: Bout, index: int) -> Observable:
     at = np.asarray(recording.sweep_metadata["time_min"])
     mine = np.asarray(recording.sweep_metadata["pathway"]) == _pathway(run, bout)
     t, sweeps = np.asarray(recording.time_ms), np.asarray(recording.sweeps)
-    end, start = _end(run, index), bout.event.at_min
-    spans = ((start - WINDOW_MIN, start - 1e-6), (max(bout.event.until_min, end - WINDOW_MIN), end))
-    means = []
-    for low, high in spans:
-        inside = mine & (at >= low) & (at <= high)
-        if not inside.any():
-            return missing("field", "%", "not determined", f"no test pulse from {low:.3g} to {high:.3g} min")
-        means.append(sweeps[inside].mean(axis=0))
+    start, end = bout.event.at_min, _end(run, index)
+    before = mine & (at >= start - WINDOW_MIN) & (at < start)
+    if not before.any():
+        return missing("field", "%", "not determined", f"no test pulse in the {WINDOW_MIN:g} min before the bout")
+    # a drug that comes or goes afterwards is no part of what the bout did
+    later = mine & (at > bout.event.until_min) & (at <= end) & _same_bath(recording, int(np.flatnonzero(before)[-1]))
+    if not later.any() or at[later].max() < bout.event.until_min + WINDOW_MIN:
+        return missing("field", "%", "not determined", "no ten minutes after the bout have the bath of the bout")
+    means = [sweeps[inside].mean(axis=0) for inside in (before, later & (at >= at[later].max() - WINDOW_MIN))]
     assert recording.protocol is not None
     # the window of the drug-free baseline, as for LTP: a drug that slows the rise must not move it
     quiet = mine & (at < float(recording.protocol["baseline_min"]))
-    window = fixed_window(t, sweeps[quiet].mean(axis=0) if quiet.any() else means[0], STIMULUS_MS)
+    try:
+        window = fixed_window(t, sweeps[quiet].mean(axis=0) if quiet.any() else means[0], STIMULUS_MS)
+    except UsageError as error:
+        return missing("field", "%", "no response", f"{error.what}: {error.why}")
     slopes = [measure_field(t, mean, STIMULUS_MS, window_ms=window).slope for mean in means]
     bad = next((o for o in slopes if not o.known), None)
     if bad is not None:
         return missing("field", "%", bad.status, bad.reason or "no slope")
     return Observable("field", 100.0 * (slopes[1].value / slopes[0].value - 1.0), "%")
+
+
+def _same_bath(recording: Recording, index: int) -> np.ndarray:
+    """Return which sweeps have every compound within a tenth of its largest concentration as one sweep has it."""
+    same = np.ones(len(recording.sweeps), dtype=bool)
+    for name, values in recording.sweep_metadata.items():
+        if name.endswith("_uM"):
+            c = np.asarray(values)
+            same &= np.abs(c - c[index]) <= 0.1 * c.max()
+    return same
 
 
 @dataclasses.dataclass(frozen=True)
