@@ -116,6 +116,7 @@ def read_pathway(runs: SliceRun | Sequence[SliceRun], bout: int = -1) -> Pathway
     present = _present(done[0], event.at_min)
     label = ", ".join(f"{name} {show_concentration(float(f'{c:.3g}'))}" for name, c in present.items()) or "control"
     fluxes = {name: _mean(name, [values[name] for values in each]) for name in QUANTITIES}
+    notes += [f"{label}, {name}: {o.reason}" for name, o in fluxes.items() if not o.ok]
     assert done[0].recording is not None
     where = str(done[0].recording.provenance["preparation"])
     return Pathway(label, tuple(present), event.stimulation.name, where, fluxes, len(done), tuple(notes))
