@@ -352,3 +352,13 @@ def test_refusals():
 def test_calcium_that_cannot_be_read(time, calcium):
     with pytest.raises(UsageError):
         ReferenceSpine().read(np.array(time), np.array(calcium))
+
+
+def test_a_calcium_trace_with_a_long_gap_is_read_as_one_with_many_points():
+    spine = ReferenceSpine()
+    t = np.concatenate([np.arange(0.0, 400.0, 2.0), [400.0, 60_400.0]])
+    calcium = np.where(t < 400.0, 0.05 + 3.0 * np.exp(-t / 150.0), 0.05)
+    dense = np.concatenate([np.arange(0.0, 400.0, 2.0), np.arange(400.0, 60_400.1, 50.0)])
+    sparse, fine = spine.read(t, calcium), spine.read(dense, np.interp(dense, t, calcium))
+    np.testing.assert_allclose(sparse.units, fine.units, atol=1e-4)
+    assert np.all((sparse.units >= -1e-9) & (sparse.units <= 1.0 + 1e-9))

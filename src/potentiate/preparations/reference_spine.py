@@ -197,7 +197,8 @@ class ReferenceSpine:
         Parameters
         ----------
         time_ms : array, shape (n,)
-            Increasing, not necessarily uniform; between its points calcium is taken as linear.
+            Increasing, not necessarily uniform; between its points calcium is taken as linear. Gaps longer than the
+            steps of the engine's own rest are filled.
         calcium_uM : array, shape (n,) or (runs, n)
             Free calcium.
         bin_ms : float
@@ -217,6 +218,8 @@ class ReferenceSpine:
             raise UsageError(
                 "The calcium trace cannot be read", why="times must increase and calcium be finite and not negative"
             )
+        fine = _without_gaps(t, GridRule().rest_ms)
+        ca, t = np.stack([np.interp(fine, t, row) for row in ca]), fine
         rates = EnzymeRates.at(self.temperature_C)
         runs = len(ca)
         rested = np.array([enzymes_at_rest(c, rates) for c in ca[:, 0]])
@@ -338,6 +341,13 @@ def _at_rest(constants: SpineConstants) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=256)
+def _without_gaps(t_ms: np.ndarray, longest_ms: float) -> np.ndarray:
+    """Return times with points added so that no step is longer than the enzymes can take."""
+    parts = np.maximum(1, np.ceil(np.diff(t_ms) / longest_ms)).astype(int)
+    steps = [a + (b - a) * np.arange(1, n + 1) / n for a, b, n in zip(t_ms[:-1], t_ms[1:], parts, strict=True)]
+    return np.concatenate([t_ms[:1], *steps])
+
+
 def enzymes_at_rest(free_uM: float, rates: EnzymeRates) -> np.ndarray:
     """Return the enzymes after ten minutes at constant free calcium, shape (17,)."""
     return _settled(lambda t, y: enzyme_rates(y, np.float64(free_uM), rates)[0], unloaded())
