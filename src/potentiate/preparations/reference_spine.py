@@ -340,7 +340,6 @@ def _at_rest(constants: SpineConstants) -> np.ndarray:
     return _settled(lambda t, y: spine_rates(y, quiet, constants), quiet_start())
 
 
-@functools.lru_cache(maxsize=256)
 def _without_gaps(t_ms: np.ndarray, longest_ms: float) -> np.ndarray:
     """Return times with points added so that no step is longer than the enzymes can take."""
     parts = np.maximum(1, np.ceil(np.diff(t_ms) / longest_ms)).astype(int)
@@ -348,6 +347,7 @@ def _without_gaps(t_ms: np.ndarray, longest_ms: float) -> np.ndarray:
     return np.concatenate([t_ms[:1], *steps])
 
 
+@functools.lru_cache(maxsize=256)
 def enzymes_at_rest(free_uM: float, rates: EnzymeRates) -> np.ndarray:
     """Return the enzymes after ten minutes at constant free calcium, shape (17,)."""
     return _settled(lambda t, y: enzyme_rates(y, np.float64(free_uM), rates)[0], unloaded())
