@@ -75,7 +75,7 @@ def cases() -> list[Case]:
         Case("theta bursts (10) in AP5", after(tbs(10), ("d-ap5", 50.0)), "no LTP", (0.0, nan)),
         Case(
             "depotentiation", after(stim.tetanus(2), then=((stim.low_frequency(), 15.0),)),
-            "-23.5 +- 5.6 % of the level before (n 5)",
+            "-23.5 +- 5.6 % of the level before (n 5)", (-23.5, 5.6),
         ),
         *[
             Case(f"theta bursts ({n}){' + aniracetam 1.5 mM' if drugs else ''}", after(tbs(n), *drugs), "-")
