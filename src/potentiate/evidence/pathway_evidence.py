@@ -128,7 +128,7 @@ def step_evidence(step: str, preparation: str = "ca1-slice", compounds: Iterable
     """
     basis, subjects = BASES[step], {*GENERAL, *compounds}
     document = find_slice(preparation)
-    grades = {name: _grade(document, name) for name in basis.numbers}
+    grades: dict[str, Grade] = {name: _grade(document, name) for name in basis.numbers}
     found = [f for f in _findings() if f.subject in subjects and _about(f, basis)]
     return StepEvidence(step, grades, tuple(sorted(found, key=lambda f: (f.role != "calibration", f.id))))
 
