@@ -48,6 +48,7 @@ def lines(found: Any) -> list[str]:
     if not isinstance(found, list):
         return ["## A slice experiment", "", f"Not run: {found.get('failed', '')}", ""]
     text = [
+        "",
         "## A slice experiment",
         "",
         "Timetable of source 003 (20 min baseline, aniracetam 1.5 mM, 100 Hz for 1 s, 60 min), all sweeps computed; no "

@@ -182,4 +182,9 @@ def verdicts(curve: SliceCurve) -> Sequence[str]:
         if abs(d) >= PROLONGS_PERCENT and max(abs(a), abs(b)) <= LEAVES_PERCENT
     ]
     found.append(f"only change the duration of the current: {', '.join(only) if only else 'none of them'}")
+    if np.nanmax(np.abs(up)) == 0.0:
+        found.append(
+            "no number changes which synapses go up: this bout is far from the threshold (differences of LTP are those "
+            "of the response); ask a weaker one, e.g. --protocol tbs --bursts 3"
+        )
     return found

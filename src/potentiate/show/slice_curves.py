@@ -167,7 +167,7 @@ def _sensitivity(curve: SliceCurve, title: str) -> Figure:
         ax = _place(figure, left + i * (each + gap), 0.95, each, 0.38 * len(names))
         ax.barh(y, values[order], height=0.62, color=colour)
         ax.axvline(0.0, color=GREY, linewidth=0.8)
-        reach = max(float(np.nanmax(np.abs(values))), 1e-9)
+        reach = max(float(np.nanmax(np.abs(values))), 0.5)  # half a point: an axis of rounding errors says nothing
         ax.set_xlim(-1.75 * reach, 1.75 * reach)
         for k, value in enumerate(values[order]):
             shown = f"{value:+.0f}" if abs(value) >= 10 else f"{value:+.1f}" if abs(value) >= 0.05 else "0"
