@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from .preparations.patch import Patch as Patch
     from .preparations.patch import Rig as Rig
     from .preparations.patch_study import study_patch as study_patch
+    from .preparations.slice import Slice as Slice
+    from .preparations.slice_study import measure_experiment as measure_experiment
     from .preparations.synapse import Synapse as Synapse
     from .preparations.synapse_study import study_synapse as study_synapse
     from .recordings import Recording as Recording
@@ -65,6 +67,7 @@ _PUBLIC = {
     "Recording": ("recordings", "Recording"),
     "Rig": ("preparations.patch", "Rig"),
     "Scheme": ("kinetics.scheme", "Scheme"),
+    "Slice": ("preparations.slice", "Slice"),
     "Synapse": ("preparations.synapse", "Synapse"),
     "apply_modulator": ("kinetics.modulator", "apply_modulator"),
     "export": ("exchange", "export"),
@@ -75,6 +78,7 @@ _PUBLIC = {
     "discriminate": ("inference.discriminate", "discriminate"),
     "fit": ("inference.fit", "fit"),
     "load_fit": ("inference.store", "load_fit"),
+    "measure_experiment": ("preparations.slice_study", "measure_experiment"),
     "measures": ("measures", None),
     "protocols": ("protocols", None),
     "read": ("recordings", "read"),
