@@ -45,7 +45,7 @@ def test_drug_and_control_side_by_side(here, capsys):
     flows = {row["id"]: row for row in json.loads((here / "run" / "pathway.json").read_text())}
     assert flows["ampa_mean"]["drug"] > flows["ampa_mean"]["control"] > 0
     assert len((here / "run" / "pathway.tsv").read_text().splitlines()) == len(flows) + 1
-    assert "pathway.svg" in names
+    assert {"pathway.svg", "timetable.svg"} <= set(names)
     body = json.loads((here / "run" / "results.json").read_text())
     assert len(body["assumed"]) > 20
     rows = {(o["id"], o["conditions"]["row"]): o for o in body["observables"]}

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from potentiate.errors import NumericalError
+from potentiate.errors import NumericalError, UsageError
 from potentiate.mechanisms.cleft import BRIEF_PULSE, CLEMENTS
 from potentiate.mechanisms.threshold_plasticity import bin_calcium, integrate_calcium, move_efficacy, settle
 from potentiate.preparations.pulse_grid import LADDER, pulse_grid
@@ -13,6 +13,7 @@ from potentiate.preparations.slice import Slice
 from potentiate.preparations.slice_drugs import drugs_in
 from potentiate.preparations.slice_specimen import REPEATED_PULSES, Drugs, plasticity_rule, shortened
 from potentiate.protocols import stimulation as stim
+from potentiate.protocols.timetable import TemperatureStep, Timetable
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -154,3 +155,15 @@ def test_a_number_that_is_none_is_an_error_and_not_a_trace(specimen):
     )
     with pytest.raises(NumericalError, match="not finite"):
         broken.respond(0.4)
+
+
+def test_a_temperature_that_would_be_ignored_is_refused(preparation):
+    warmer = Timetable("warmer", 5.0, 20.0, (TemperatureStep(34.0, 10.0),))
+    with pytest.raises(UsageError, match="34 degC at 10 min"):
+        preparation.run(warmer, slices=1)
+
+
+def test_what_stands_outside_the_document_is_among_the_assumptions(preparation):
+    told = " ".join(preparation.assumed)
+    for word in ("cells per mm2", "population spike", "post-tetanic", "LTD branch", "one temperature"):
+        assert word in told

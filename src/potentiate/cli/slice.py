@@ -181,7 +181,7 @@ def _experiment(asked: Asked) -> Result:
         seed=asked.seed,
         figure=lambda: _figure(studies, asked),
         recording=last.experiment.done[0].recording,
-        saves=_recordings(studies) | _pathway(studies, notes),
+        saves=_recordings(studies) | _pathway(studies, notes) | _timetable(last),
         short=5,
     )  # fmt: skip
 
@@ -255,6 +255,17 @@ def _pathway(studies: dict[str, SliceStudy], notes: list[str]) -> dict[str, Any]
     except UsageError as error:
         notes.append(f"no pathway is drawn: {error.what}")
         return {}
+
+
+def _timetable(study: SliceStudy) -> dict[str, Any]:
+    """Return the file of the timetable of a row, with the drug in the tissue."""
+
+    def draw(path: Path) -> None:
+        from ..show.timetable_diagram import timetable_figure
+
+        timetable_figure(study.experiment.exposure).savefig(path)
+
+    return {"timetable": ("timetable.svg", draw)}
 
 
 def _write_minutes(studies: dict[str, SliceStudy], path: Path) -> None:

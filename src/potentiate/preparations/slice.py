@@ -15,6 +15,7 @@ from ..kinetics.scheme import Scheme
 from ..library.slice_document import SliceDocument, find_slice
 from ..library.solution import Potentials, Solution, find_solution, potentials
 from ..mechanisms.expression import Route
+from ..mechanisms.field import Lamina, PopulationSpike
 from ..mechanisms.threshold_plasticity import settle
 from ..mechanisms.trafficking import Induction, Trafficking, simulate_trafficking
 from ..mechanisms.vesicles import PostTetanic
@@ -34,6 +35,18 @@ AFTER_BOUT_MIN = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0
 
 #: How long after a bout its outcome is taken for settled, min.
 SETTLED_MIN = 60.0
+
+
+#: What mechanisms of every slice take for granted; the numbers stand where they are used.
+_ASSUMED_ELSEWHERE = (
+    f"field potential: {Lamina().cells_per_mm2:g} activated cells per mm2 within {Lamina().radius_um:g} um, and the "
+    "depths of the layers: they set its size in mV",
+    f"population spike: {PopulationSpike().peak_nA:g} nA per firing cell, its width and its return",
+    "post-tetanic potentiation of release: none of its numbers has a source",
+    "trafficking: the LTD branch, the persistence and how an induction undoes an earlier one are not in the published "
+    "model",
+    "rates are those of one temperature, without the warming after the transfer that the timetable shows",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +127,7 @@ class Slice:
             "test pulses leave the efficacy alone",
             "one cell stands for the population; a test response is the average over its releases",
             f"of a long slow train {REPEATED_PULSES} pulses are simulated, then repeated",
+            *_ASSUMED_ELSEWHERE,
         ]
 
     def draw(self, seed: int, pathways: int = 1) -> Specimen:
@@ -161,10 +175,16 @@ class Slice:
         Raises
         ------
         UsageError
-            A drug acts on nothing that the slice has.
+            A drug acts on nothing that the slice has, or the temperature changes during the recording.
         """
         if slices < 1:
             raise UsageError(f"{slices} slices", do="run at least one")
+        if later := [step for step in timetable.temperature_steps() if step[0] > 0.0]:
+            raise UsageError(
+                f"The timetable sets {later[0][1]:g} degC at {later[0][0]:g} min",
+                why="a slice runs at one temperature: a later one would change nothing without a word",
+                do="run one slice per temperature (temperature_C)",
+            )
         exposure = SliceExposure(timetable, self.chamber, self.tissue)
         drugs_in(dict.fromkeys(timetable.compounds, 1.0))  # refused before anything is computed
         runs: list[SliceRun] = []
