@@ -167,3 +167,10 @@ def test_what_stands_outside_the_document_is_among_the_assumptions(preparation):
     told = " ".join(preparation.assumed)
     for word in ("cells per mm2", "population spike", "post-tetanic", "LTD branch", "one temperature"):
         assert word in told
+
+
+def test_a_timetable_of_another_temperature_is_told(preparation):
+    table = Timetable("short", 1.0, 2.0, (TemperatureStep(31.0, 0.0),), interval_s=30.0)
+    other = dataclasses.replace(preparation, temperature_C=33.0)
+    assert "runs at 33 degC; its timetable warms it to 31" in " ".join(other.run(table, slices=1).assumed)
+    assert "its timetable warms" not in " ".join(preparation.run(table, slices=1).assumed)

@@ -195,6 +195,9 @@ class Slice:
             except NumericalError as error:
                 runs.append(SliceRun(seed + i, None, error.what))
         assumed = [*self.assumed, *exposure.notes(), *assumed_of(timetable.compounds)]
+        set_to = [degC for _, degC in timetable.temperature_steps()]
+        if set_to and set_to[-1] != self.temperature_C:
+            assumed.append(f"the slice runs at {self.temperature_C:g} degC; its timetable warms it to {set_to[-1]:g}")
         return SliceExperiment(self, timetable, exposure, tuple(runs), tuple(dict.fromkeys(assumed)))
 
 
