@@ -8,14 +8,16 @@ from typing import TypeVar
 
 from ..errors import PotentiateError
 from ..library.ensemble import ensemble
-from ..library.finding import ArmDoc, ExperimentDoc
+from ..library.finding import ArmDoc, ComparisonDoc, ExperimentDoc
 from ..library.modulator import find_action
 from ..library.slice_arm import SliceArmDoc
+from ..library.subject_arm import SubjectArmDoc
 from ..library.synapse_arm import SynapseArmDoc
 from ..measures.observable import Observable
 from .scoring import Sample
 
-Arm = TypeVar("Arm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc)
+Arm = TypeVar("Arm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc | SubjectArmDoc)
+DrugArm = TypeVar("DrugArm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc)
 #: (arm, scheme, variant of the drug's operator) -> what is measured
 Observe = Callable[[Arm, str, str | None], Observable]
 
@@ -24,10 +26,10 @@ SCALE = {("ms", "s"): 1e-3, ("uM", "mM"): 1e-3, ("uM", "nM"): 1e3, ("GOhm", "MOh
 
 
 def ensemble_samples(
-    experiment: ExperimentDoc[Arm],
+    experiment: ExperimentDoc[DrugArm],
     unit: str | None,
-    observe: Observe[Arm],
-    refused: Callable[[Arm, str], str | None] = lambda arm, scheme: None,
+    observe: Observe[DrugArm],
+    refused: Callable[[DrugArm, str], str | None] = lambda arm, scheme: None,
 ) -> list[Sample]:
     """Return one sample per scheme of the ensemble and per variant of the drug's operator on the base scheme.
 
@@ -49,7 +51,7 @@ def ensemble_samples(
 
 
 def one_sample(
-    experiment: ExperimentDoc[Arm],
+    experiment: ComparisonDoc[Arm],
     unit: str | None,
     observe: Observe[Arm],
     refused: Callable[[Arm, str], str | None],
@@ -74,7 +76,7 @@ def other_variants(drug: str | None) -> list[str]:
 
 
 def compared(
-    experiment: ExperimentDoc[Arm],
+    experiment: ComparisonDoc[Arm],
     unit: str | None,
     observe: Observe[Arm],
     refused: Callable[[Arm, str], str | None],

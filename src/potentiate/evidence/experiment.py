@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
-from ..library.finding import Finding, NoExperiment, PatchExperiment, SliceExperiment, SynapseExperiment
+from ..library.finding import (
+    Finding,
+    NoExperiment,
+    PatchExperiment,
+    SliceExperiment,
+    SubjectExperiment,
+    SynapseExperiment,
+)
 from ..library.modulator import find_action
 from . import patch_experiment, slice_experiment, synapse_experiment
 from .scoring import Sample, Verdict, score
@@ -37,7 +45,7 @@ def used(finding: Finding) -> bool:
         return False
     if experiment.no_test is not None:
         return True
-    if experiment.arm.drug is None:
+    if isinstance(experiment, SubjectExperiment) or experiment.arm.drug is None:
         return False
     action = find_action(experiment.arm.drug)
     return action is not None and finding.id in action.used
@@ -50,6 +58,8 @@ def samples(finding: Finding) -> list[Sample]:
         return []
     if isinstance(experiment, PatchExperiment):
         return patch_experiment.samples(experiment, finding.effect.unit)
+    if isinstance(experiment, SubjectExperiment):
+        return [Sample(math.nan, "subject", reason="no subject takes doses here yet")]
     if isinstance(experiment, SynapseExperiment):
         return synapse_experiment.samples(experiment, finding.effect.unit)
     return slice_experiment.samples(experiment, finding.effect.unit)

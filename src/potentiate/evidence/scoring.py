@@ -15,7 +15,7 @@ null
     significance.
 order
     Share of the ensemble in which the order does not hold, against 0.1 (strictly less passes).
-structure, constant
+structure, constant, registration
     Not simulable.
 
 z scores compare the model, which is one receptor, with the spread of cells (z_cell). A SEM with n becomes a
@@ -34,7 +34,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..library.finding import ExperimentDoc, Finding, NoExperiment
+from ..library.finding import ComparisonDoc, ExperimentDoc, Finding, NoExperiment
 
 #: A drug's effect depends on the base scheme: with fewer schemes a verdict is at most "near".
 FEWEST_SCHEMES = 5
@@ -60,9 +60,9 @@ class Sample:
     value : float
         As the finding's `compare` asks, in the unit of its effect; NaN where there is none.
     scheme : str
-        Base scheme.
+        Base scheme; of a subject, who it is.
     variant : str or None
-        Variant of the drug's operator.
+        Variant of the drug's operator, or of its disposition.
     reason : str or None
         Why there is no value.
     """
@@ -97,7 +97,7 @@ class Verdict:
     reason : str or None
         Why it is not simulable, or why it is less than its score.
     schemes : int
-        Number of schemes that gave a value.
+        Number of schemes (or of persons) that gave a value.
     worst : str or None
         The member of the ensemble farthest from the finding.
     source : str
@@ -158,21 +158,25 @@ def score(finding: Finding, samples: Sequence[Sample], *, used: bool = False) ->
     used = used or finding.role == "calibration"
     if isinstance(experiment, NoExperiment):
         return _without(finding, experiment.none, used)
-    if effect.kind in ("structure", "constant"):
+    if effect.kind in ("structure", "constant", "registration"):
         return _without(finding, f"a {effect.kind} is no observable of an experiment", used)
-    asked = [s for s in samples if not experiment.specific or s.scheme == experiment.base_scheme]
+    # receptors have an ensemble of schemes; a subject has its persons and the readings of a disposition
+    base = experiment.base_scheme if isinstance(experiment, ExperimentDoc) else None
+    specific = isinstance(experiment, ExperimentDoc) and experiment.specific
+    asked = [s for s in samples if not specific or s.scheme == base]
     found = [s for s in asked if math.isfinite(s.value)]
     missing = [s for s in asked if not math.isfinite(s.value)]
     if not found:
         why = "; ".join(dict.fromkeys(s.reason or "no value" for s in missing))
-        return _without(finding, why or f"no sample of scheme {experiment.base_scheme}", used)
+        whose = f"scheme {base}" if base is not None else "the subject"
+        return _without(finding, why or f"no sample of {whose}", used)
 
     values = np.array([s.value for s in found])
     interval = _interval(values)
     rule = _RULES[effect.kind](finding, experiment, values, interval)
     schemes = len({s.scheme for s in found})
     word, reasons = rule.word, []
-    if not experiment.specific and schemes < FEWEST_SCHEMES:
+    if base is not None and not specific and schemes < FEWEST_SCHEMES:
         capped = ": at most near" if word == "pass" else ""
         reasons.append(f"{schemes} of at least {FEWEST_SCHEMES} schemes gave a value{capped}")
         word = "near" if word == "pass" else word
@@ -260,7 +264,7 @@ def _interval(values: np.ndarray) -> tuple[float, float]:
 # ---- rules: (finding, experiment, values, interval) -> _Rule
 
 
-def _fold(experiment: ExperimentDoc, x: float) -> float:
+def _fold(experiment: ComparisonDoc, x: float) -> float:
     return 1.0 + x / 100.0 if experiment.compare == "difference_percent" else x
 
 
@@ -268,12 +272,12 @@ def _log_distance(a: float, b: float) -> float:
     return abs(math.log(a / b)) if a > 0 and b > 0 else math.inf
 
 
-def _allowed(experiment: ExperimentDoc) -> float:
+def _allowed(experiment: ComparisonDoc) -> float:
     assert experiment.tolerance.value is not None
     return experiment.tolerance.value
 
 
-def _value(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: object) -> _Rule:
+def _value(finding: Finding, experiment: ComparisonDoc, values: np.ndarray, _: object) -> _Rule:
     goal, median, allowed = finding.effect.value, float(np.median(values)), _allowed(experiment)
     assert goal is not None
     if experiment.tolerance.kind == "z":
@@ -321,7 +325,7 @@ def _z(finding: Finding, goal: float, values: np.ndarray, limit: float) -> _Rule
     return _Rule(off / narrow / limit, text, each, best_reading=best)
 
 
-def _means(finding: Finding, experiment: ExperimentDoc, goal: float, values: np.ndarray) -> _Rule:
+def _means(finding: Finding, experiment: ComparisonDoc, goal: float, values: np.ndarray) -> _Rule:
     printed = finding.uncertainty.value if finding.uncertainty.type == "SEM" else None
     sem, whose = (printed, "printed") if printed else (experiment.tolerance.sem, "assumed")
     assert sem is not None
@@ -331,7 +335,7 @@ def _means(finding: Finding, experiment: ExperimentDoc, goal: float, values: np.
     return _Rule(off / allowed, text, [abs(x - goal) / sem / allowed for x in values])
 
 
-def _range(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: object) -> _Rule:
+def _range(finding: Finding, experiment: ComparisonDoc, values: np.ndarray, _: object) -> _Rule:
     low, high, allowed = finding.effect.low, finding.effect.high, _allowed(experiment)
     assert low is not None
     assert high is not None
@@ -350,7 +354,7 @@ def _range(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: o
     return _Rule(off / limit, text, [distance(x) / limit for x in values])
 
 
-def _neutral(experiment: ExperimentDoc) -> float:
+def _neutral(experiment: ComparisonDoc) -> float:
     return 1.0 if experiment.compare in ("ratio", "inverse_ratio") else 0.0
 
 
@@ -362,12 +366,12 @@ def _share(effects: list[float], what: str) -> _Rule:
     return _Rule(wrong / len(effects) / ALLOWED_SHARE, text, [-e for e in effects], strict=True)
 
 
-def _small(experiment: ExperimentDoc, median: float) -> bool:
+def _small(experiment: ComparisonDoc, median: float) -> bool:
     change = median / 100.0 if experiment.compare == "difference_percent" else median - 1.0
     return abs(change) < SMALL_EFFECT
 
 
-def _direction(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: object) -> _Rule:
+def _direction(finding: Finding, experiment: ComparisonDoc, values: np.ndarray, _: object) -> _Rule:
     sign = 1.0 if finding.effect.direction == "increase" else -1.0
     unit = 100.0 if experiment.compare == "difference_percent" else 1.0
     neutral = _neutral(experiment)
@@ -376,12 +380,12 @@ def _direction(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, 
     return _share([sign * (x - neutral) - dead for x in values], f"the {finding.effect.direction}")
 
 
-def _order(finding: Finding, experiment: ExperimentDoc, values: np.ndarray, _: object) -> _Rule:
+def _order(finding: Finding, experiment: ComparisonDoc, values: np.ndarray, _: object) -> _Rule:
     return _share([x - 1.0 - NO_EFFECT for x in values], "the order holds")
 
 
 def _null(
-    finding: Finding, experiment: ExperimentDoc, values: np.ndarray, interval: tuple[float, float]
+    finding: Finding, experiment: ComparisonDoc, values: np.ndarray, interval: tuple[float, float]
 ) -> _Rule:
     allowed, neutral = _allowed(experiment), _neutral(experiment)
     factor = experiment.tolerance.kind == "factor"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -10,7 +11,10 @@ from pydantic import Field, model_validator
 
 from ..errors import UnknownNameError
 from .document import LIBRARY, Document, load
+from .human_evidence import HumanEvidenceDoc
+from .patch_arm import ArmDoc
 from .slice_arm import SliceArmDoc
+from .subject_arm import SubjectArmDoc
 from .synapse_arm import SynapseArmDoc
 
 FINDINGS = LIBRARY / "findings"
@@ -48,9 +52,9 @@ class ReadDoc(Document):
 
 
 class EffectDoc(Document):
-    """What was found."""
+    """What was found; a `registration` is a trial on record whose outcome was not posted or not read."""
 
-    kind: Literal["value", "range", "direction", "null", "order", "structure", "constant"]
+    kind: Literal["value", "range", "direction", "null", "order", "structure", "constant", "registration"]
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -101,82 +105,12 @@ class ToleranceDoc(Document):
         return self
 
 
-Protocol = Literal[
-    "deactivation",
-    "desensitization",
-    "recovery",
-    "paired_pulses",
-    "slow_application",
-    "steady_state",
-    "agonist_curve",
-    "agonist_free",
-    "wash_out",
-    "block_onset",
-    "synaptic_transient",
-]
-Measure = Literal[
-    "tau_deact",
-    "tau_des",
-    "tau_rec",
-    "steady_state_ratio",
-    "percent_desensitization",
-    "peak",
-    "steady_state",
-    "charge",
-    "decay",
-    "ppr",
-    "ec50",
-    "emax",
-    "open_probability",
-    "tau",
-    "kon",
-    "koff",
-    "drug_ec50",
-    "drug_ic50",
-]
+Arm = TypeVar("Arm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc | SubjectArmDoc)
+DrugArm = TypeVar("DrugArm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc)
 
 
-class ArmDoc(Document):
-    """One arm of an experiment: what is around the receptor, under which protocol, and what is measured.
-
-    `measure` is read on this arm and, where `compare` asks for it, on the same arm without drug. ``tau`` is
-    the 63 % time of the change that the protocol causes (``block_onset``, ``wash_out``); ``koff`` is
-    ``1 / tau_off`` and ``kon`` is ``(1 / tau - 1 / tau_off) / concentration``.
-    """
-
-    protocol: Protocol
-    measure: Measure
-    #: the measure whose concentration dependence is read (of the drug, or for ec50 / emax of the agonist)
-    of: Measure | None = None
-    agonist: str = "glutamate"  # or a compound id
-    agonist_concentration: str | None = None
-    width: str | None = None
-    interval: str | None = None
-    rise: str | None = None  # 10-90 % rise of the solution
-    drug: str | None = None
-    concentration: str | None = None  # "1 mM", or "saturating"
-    placement: Literal["both", "agonist", "control"] = "both"
-    receptor_variant: str | None = None  # a named variant of the drug's operator, e.g. "flop"
-
-    @model_validator(mode="after")
-    def _complete(self) -> ArmDoc:
-        if self.measure in ("drug_ec50", "drug_ic50"):
-            if self.of is None or self.drug is None or self.concentration is not None:
-                raise ValueError(f"{self.measure} needs `of` and `drug`, and no concentration: it is varied")
-        elif (self.drug is None) != (self.concentration is None):
-            raise ValueError("a drug needs a concentration, and a concentration a drug")
-        return self
-
-    def without_drug(self) -> ArmDoc:
-        """Return the control of this arm."""
-        return self.model_copy(update={"drug": None, "concentration": None, "receptor_variant": None})
-
-
-Arm = TypeVar("Arm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc)
-
-
-class ExperimentDoc(Document, Generic[Arm]):
-    """The in-silico experiment: what all preparations share.
+class ComparisonDoc(Document, Generic[Arm]):
+    """The in-silico experiment: arms that are measured, and what one sample of the finding is.
 
     `compare` says what one sample is: the measure itself (``value``, in the unit of the effect), drug over
     control (``ratio``), control over drug (``inverse_ratio``: a rate from a time constant, a leftward shift
@@ -185,9 +119,6 @@ class ExperimentDoc(Document, Generic[Arm]):
     so compared `arm`; for a null that compares two effects, the so compared `other_arm` divided by that of `arm`.
     """
 
-    base_scheme: str
-    #: the finding is about the receptor of `base_scheme` only; otherwise the ensemble of schemes is asked
-    specific: bool = False
     #: why agreement is no test: the model cannot miss it, or a number of the preparation was set with it in view
     no_test: str | None = None
     arm: Arm
@@ -199,12 +130,12 @@ class ExperimentDoc(Document, Generic[Arm]):
     assumed: list[str] = []
 
     @model_validator(mode="after")
-    def _comparable(self) -> ExperimentDoc[Arm]:
+    def _comparable(self) -> ComparisonDoc[Arm]:
         arms = [arm for arm in (self.arm, self.larger_arm, self.other_arm) if arm is not None]
         if self.compare == "value":
             if self.reference is not None:
                 raise ValueError("compare: value uses no reference arm")
-        elif self.reference is None and any(arm.drug is None for arm in arms):
+        elif self.reference is None and any(isinstance(arm, SubjectArmDoc) or arm.drug is None for arm in arms):
             raise ValueError(f"compare: {self.compare} needs a drug or a reference arm")
         if (self.larger_arm is not None) != (self.tolerance.kind == "order"):
             raise ValueError("an order needs a larger arm, and a larger arm the tolerance kind order")
@@ -216,6 +147,14 @@ class ExperimentDoc(Document, Generic[Arm]):
     def arms(self) -> list[Arm]:
         """Return every arm that is given, the arm itself first."""
         return [a for a in (self.arm, self.reference, self.larger_arm, self.other_arm) if a is not None]
+
+
+class ExperimentDoc(ComparisonDoc[DrugArm], Generic[DrugArm]):
+    """An experiment on receptors, a synapse or a slice: it rests on a scheme of the AMPA receptor."""
+
+    base_scheme: str
+    #: the finding is about the receptor of `base_scheme` only; otherwise the ensemble of schemes is asked
+    specific: bool = False
 
 
 class PatchExperiment(ExperimentDoc[ArmDoc]):
@@ -236,8 +175,14 @@ class SliceExperiment(ExperimentDoc[SliceArmDoc]):
     preparation: Literal["slice"]
 
 
+class SubjectExperiment(ComparisonDoc[SubjectArmDoc]):
+    """A person or an animal that takes doses."""
+
+    preparation: Literal["subject"]
+
+
 AnyExperiment = Annotated[
-    PatchExperiment | SynapseExperiment | SliceExperiment, Field(discriminator="preparation")
+    PatchExperiment | SynapseExperiment | SliceExperiment | SubjectExperiment, Field(discriminator="preparation")
 ]
 
 
@@ -266,6 +211,7 @@ TOLERANCES = {
     "order": ("order",),
     "structure": (),
     "constant": (),
+    "registration": (),
 }
 
 
@@ -275,6 +221,8 @@ class Finding(Document):
     id: str
     statement: str
     subject: str
+    #: further compounds that the finding is about, e.g. the partner of an interaction
+    partners: list[str] = []
     level: Literal["receptor", "binding", "synapse", "slice", "network", "rodent", "human", "pk"]
     preparation: str
     protocol: str
@@ -283,9 +231,7 @@ class Finding(Document):
     effect: EffectDoc
     uncertainty: UncertaintyDoc
     n: int | None = None
-    design: Literal[
-        "in-vitro", "animal", "human-obs", "RCT", "meta-analysis", "review", "vendor", "hypothesis"
-    ]
+    design: Literal["in-vitro", "animal", "human-obs", "RCT", "meta-analysis", "review", "vendor", "hypothesis"]
     funding: str | None = None
     source: SourceDoc
     read: ReadDoc
@@ -298,6 +244,8 @@ class Finding(Document):
     caveat: str | None = None
     #: levels synapse and slice: what the page says of the preparation, "not on the page" where it does not
     conditions: ConditionsDoc | None = None
+    #: what was tried in whom, against what, and how it ended: the row of an evidence table
+    human: HumanEvidenceDoc | None = None
     experiment: Annotated[AnyExperiment | NoExperiment, Field(union_mode="left_to_right")]
 
     @model_validator(mode="after")
@@ -350,7 +298,15 @@ def find_finding(name: str) -> Finding:
 
 def findings_of(subject: str) -> list[Finding]:
     """Return all findings whose subject is a compound id, calibration ones last."""
-    # only the documents that name the subject are validated: a lookup must not cost the whole library
-    line = f"\nsubject: {subject}\n"
-    found = [find_finding(i) for i, path in _paths().items() if line in path.read_text(encoding="utf-8")]
-    return sorted((f for f in found if f.subject == subject), key=lambda f: (f.role == "calibration", f.id))
+    return _naming(f"\nsubject: {subject}\n", lambda f: f.subject == subject)
+
+
+def findings_about(compound: str) -> list[Finding]:
+    """Return all findings whose subject or partner is a compound id, calibration ones last."""
+    return _naming(compound, lambda f: f.subject == compound or compound in f.partners)
+
+
+def _naming(text: str, wanted: Callable[[Finding], bool]) -> list[Finding]:
+    # only the documents that name the compound are validated: a lookup must not cost the whole library
+    found = [find_finding(i) for i, path in _paths().items() if text in path.read_text(encoding="utf-8")]
+    return sorted((f for f in found if wanted(f)), key=lambda f: (f.role == "calibration", f.id))
