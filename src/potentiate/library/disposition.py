@@ -30,7 +30,8 @@ UNITS: dict[str, tuple[float, bool]] = {
     "L/h": (1.0, False), "mL/min": (0.06, False), "L/min": (60.0, False), "mL/h": (1e-3, False),
     "L/h/kg": (1.0, True), "mL/min/kg": (0.06, True), "mL/h/kg": (1e-3, True),
     "1/h": (1.0, False), "1/min": (60.0, False), "h": (1.0, False), "min": (1.0 / 60.0, False), "d": (24.0, False),
-    "1": (1.0, False), "%": (0.01, False), "mg/h": (1.0, False), "mg/L": (1.0, False), "uM": (1.0, False), "kg": (1.0, False),
+    "1": (1.0, False), "%": (0.01, False), "kg": (1.0, False),
+    "mg/h": (1.0, False), "mg/L": (1.0, False), "uM": (1.0, False),
 }  # fmt: skip
 
 #: quantity (last word of a parameter's name) -> units that it may be printed in
@@ -290,7 +291,8 @@ class Disposition(Document):
 
         Names are ``V``, ``CL``, ``CL:paraxanthine`` (formation), ``half_life``, ``k12`` ..., ``Vmax``, ``Km``,
         ``paraxanthine.V``, ``paraxanthine.CL``, and per route ``po.gut.F``, ``po.gut.ka``, ``po.gut.tlag``,
-        ``gum.mouth.fraction``, ``po.gut.first_pass:n-anisoyl-gaba``; ``fu``, ``kpuu``, ``csf_ratio``, ``ke0`` and ``body_weight`` too.
+        ``gum.mouth.fraction``, ``po.gut.first_pass:n-anisoyl-gaba``;
+        ``fu``, ``kpuu``, ``csf_ratio``, ``ke0`` and ``body_weight`` too.
 
         Parameters
         ----------
