@@ -12,7 +12,7 @@ from potentiate.evidence.patch_experiment import observe_arm
 from potentiate.evidence.scoring import Sample
 from potentiate.library.compound import find_compound
 from potentiate.library.ensemble import ensemble
-from potentiate.library.finding import ArmDoc, NoExperiment, find_finding, finding_ids
+from potentiate.library.finding import ArmDoc, ExperimentDoc, find_finding, finding_ids
 from potentiate.library.modulator import find_action
 from potentiate.library.scheme import find_scheme
 from potentiate.preparations import assays
@@ -46,7 +46,7 @@ def test_a_finding_about_one_receptor_uses_its_scheme_only():
     specific = [
         f
         for i in finding_ids()
-        if not isinstance((f := find_finding(i)).experiment, NoExperiment) and f.experiment.specific
+        if isinstance((f := find_finding(i)).experiment, ExperimentDoc) and f.experiment.specific
     ]
     assert specific
     for finding in specific[:3]:

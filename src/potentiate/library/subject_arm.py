@@ -40,13 +40,13 @@ ONE_DOSE = ("cl", "v", "ka", "lag")
 class SubjectArmDoc(Document):
     """One arm in a subject: who takes what, and what is measured.
 
-    Times are those of the regimen's clock: hours from 00:00 of day 1. ``cl`` is dose / AUC to infinity (CL/F after an
+    Times (`at`, `window`) count from the first dose. ``cl`` is dose / AUC to infinity (CL/F after an
     oral dose), ``v`` is ``cl`` over the terminal rate (V/F), ``auc`` runs to infinity unless `window` says otherwise,
     ``auc_per_dose`` divides it by the dose: its ratio between two routes is the relative bioavailability. ``trough`` is
     the lowest concentration after the last dose within `window`. ``fraction_left`` is the concentration `at` over the
     peak. ``time_above`` counts the hours above `threshold`. ``occupancy`` of `target` is read `at`, or at its peak
     where `at` is null. ``metabolite_parent_ratio`` is AUC of the analyte over AUC of its parent, or their plasma ratio
-    `at`. ``receptor_density`` is relative to that before the first dose. ``ka`` and ``lag`` are those of the
+    `at`. ``receptor_density`` is its change in per cent of that before the first dose. ``ka`` and ``lag`` are those of the
     disposition: a course alone does not determine them.
     """
 
@@ -56,8 +56,8 @@ class SubjectArmDoc(Document):
     analyte: str | None = None
     measure: SubjectMeasure
     species: str = "human"
-    #: covariates of the person: {smoking: true, weight_kg: 70}
-    people: dict[str, bool | float | str] = {}
+    #: who the person is, in plain text: "smoker, 70 kg"; empty: the typical person
+    people: str = ""
     #: a named reading of the compound's disposition, e.g. "abstinent"; null: every reading is a sample
     variant: str | None = None
     #: whether partners change each other's clearance; false: each as if alone
