@@ -24,8 +24,9 @@ from potentiate.units import parse
 PLAN = yaml.safe_load((Path(__file__).parents[2] / "calibration" / "plan.yaml").read_text(encoding="utf-8"))
 #: Drugs with a single number: no number is left to test them, so their other outputs are predictions.
 ONLY_NUMBER = {"cx546"}
-#: The drugs of the plan; the slice, which it also declares, is calibrated without any.
-DRUGS = [name for name in PLAN if name != "ca1-slice"]
+#: The drugs of the plan; what it declares of other models (a slice, a person) says which under `model`.
+DRUGS = [name for name, doc in PLAN.items() if "model" not in doc]
+MODELS = [name for name, doc in PLAN.items() if "model" in doc]
 #: Subjects that are no compound.
 NO_DRUG = {"AMPA receptor", "glutamatergic synapse", "synaptic plasticity"}
 #: Units in which a value is compared, and what the unit table calls them.
@@ -107,6 +108,14 @@ def test_half_of_the_numbers_of_a_drug_stay_tests(drug):
         assert len(numeric) == 1, "more numbers are known now: remove the exception"
         return
     assert len(tests) >= len(numeric) / 2
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_keeps_findings_for_tests(model):
+    plan = PLAN[model]
+    assert len(plan["findings"]) <= len(plan["free"])
+    for name in [*plan.get("scored", []), *plan.get("bounded_by", [])]:
+        assert find_finding(name).role == "test"
 
 
 @by_id(ALL)

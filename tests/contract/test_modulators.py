@@ -18,7 +18,7 @@ from potentiate.preparations.patch import Patch
 
 ROOT = Path(__file__).parents[2]
 PLAN = yaml.safe_load((ROOT / "calibration" / "plan.yaml").read_text())
-BY_ID = {name.lower(): entry for name, entry in PLAN.items() if name != "ca1-slice"}
+BY_ID = {name.lower(): entry for name, entry in PLAN.items() if "model" not in entry}
 
 
 @pytest.mark.parametrize("drug", modulator_ids())

@@ -1,8 +1,8 @@
 """Alertness as lapses of attention: the Unified Model of Performance, in closed form over any sleep schedule.
 
 A homeostat S rises awake towards U and falls asleep towards a floor L, which itself carries sleep debt; a circadian
-rhythm C of five harmonics is added: ``P = S + kappa C`` (Rajdev 2013, Ramakrishnan 2016, read as code of FIPS). Larger
-is worse. Caffeine multiplies P (Ramakrishnan 2013).
+rhythm C of five harmonics is added: ``P = S + kappa C`` (Rajdev 2013; ramakrishnan2016 as the code of fips2020 has it).
+Larger is worse. Caffeine multiplies P (ramakrishnan2013).
 """
 
 from __future__ import annotations
