@@ -1,4 +1,4 @@
-"""Dosing events against an independent solver: SciPy's LSODA, one dose after the other, with a long past for steady state."""
+"""Dosing events against an independent solver: SciPy's LSODA from event to event, a long past for steady state."""
 
 from __future__ import annotations
 

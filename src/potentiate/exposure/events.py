@@ -209,7 +209,7 @@ def _steady_courses(
     running: list[_Course] = []
     # infusions of earlier intervals that still run at the record, and those that have ended
     state = np.zeros((model.people, len(model.names)))
-    most = int(math.ceil(float(duration.max()) / interval))
+    most = math.ceil(float(duration.max()) / interval)
     for k in range(1, most + 1):
         since = k * interval - delay
         left = np.maximum(duration - since, 0.0)

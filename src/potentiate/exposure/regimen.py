@@ -146,7 +146,8 @@ def parse_regimen(text: str, compound: str | None = None) -> Regimen:
     ----------
     text : str
         Items divided by semicolons or line ends: ``[name] amount unit[/kg] route [time] [repetition]``. Times are
-        ``08:00``, ``day 2 08:00``, ``at 3 h``; without one a dose is taken at 00:00 of day 1, or at the time of the item before.
+        ``08:00``, ``day 2 08:00``, ``at 3 h``; without one a dose is taken at 00:00 of day 1, or when the item before
+        was.
         Repetitions are ``daily``, ``bid``, ``tid``, ``qid``, ``every 8 h`` with ``x7`` (doses), ``x7 d`` or ``for 7 d``
         (a stretch of time), or ``at steady state``; infusions last ``over 30 min``.
     compound : str, optional
@@ -165,7 +166,8 @@ def parse_regimen(text: str, compound: str | None = None) -> Regimen:
 
     Examples
     --------
-    >>> [(d.amount_mg, d.route, d.time_h) for d in parse_regimen("80 mg buccal 08:00; 200 mg po daily x2", "caffeine").doses]
+    >>> regimen = parse_regimen("80 mg buccal 08:00; 200 mg po daily x2", "caffeine")
+    >>> [(d.amount_mg, d.route, d.time_h) for d in regimen.doses]
     [(80.0, 'buccal', 8.0), (200.0, 'po', 8.0), (200.0, 'po', 32.0)]
     """
     items = [part.strip() for part in re.split(r"[;\n]", text) if part.strip()]
@@ -221,10 +223,8 @@ def _read_words(text: str, where: str) -> dict[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {}
     rest = text.strip().casefold()
     while rest:
-        for kind, pattern in _WORDS:
-            if match := pattern.match(rest):
-                break
-        else:
+        kind, match = next(((k, m) for k, pattern in _WORDS if (m := pattern.match(rest))), ("", None))
+        if match is None:
             raise UsageError(
                 f"Not understood: {rest!r}", where=where,
                 do="write it like '200 mg po 08:00 daily x7', 'bid for 10 d', 'every 8 h x21', 'iv over 30 min'",
