@@ -17,7 +17,7 @@ run: $(VENV)/.run ## the main job: potentiate run aniracetam
 
 test: $(VENV)/.test ## all tests but the wheel's; options in ARGS="-k patch"
 	@.ci/debian
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 calibrate: $(VENV)/.run ## fit the parameter documents again from the findings declared for calibration
 	@set -e; for script in $(wildcard calibration/[!_]*.py); do \

@@ -171,3 +171,44 @@ def test_refusals(made_up):
     made_up["routes"]["po"]["branches"][0]["ka"] = {"unit": "1/h", "unknown": "nobody looked"}
     with pytest.raises(UsageError, match=r"po\.gut\.ka of piracetam is unknown"):
         run("100 mg po")
+
+
+def test_effect_site_follows_plasma_with_its_own_rate(made_up):
+    t = np.linspace(0, 20, 201)
+    course = run("100 mg iv", t_h=t, fix={"piracetam:ke0": 0.8}).courses["piracetam"]
+    k = CL / V
+    expected = course.uM[0, 0] * 0.8 / (0.8 - k) * (np.exp(-k * t) - np.exp(-0.8 * t))
+    np.testing.assert_allclose(course.effect_uM[0], expected, rtol=1e-6, atol=1e-6)
+    assert run("100 mg iv").courses["piracetam"].effect_uM.reason == "not on record"
+
+
+def saturated(made_up, vmax, km, cl):
+    variant = made_up["variants"][0]
+    variant["saturation"] = {"Vmax": number(vmax, "mg/h"), "Km": number(km, "mg/L")}
+    variant["CL"] = number(cl, "L/h")
+    del variant["formation"], variant["metabolites"]
+    del made_up["routes"]["po"]["branches"][0]["first_pass"]
+
+
+def test_saturable_elimination_against_lambert_w(made_up):
+    from scipy.special import lambertw
+
+    saturated(made_up, 20.0, 2.0, 0.0)
+    t = np.linspace(0, 12, 25)
+    course = run("300 mg iv", t_h=t).courses["piracetam"]
+    start, rate = 300.0 / V, 20.0 / V
+    expected = 2.0 * lambertw(start / 2.0 * np.exp((start - rate * t) / 2.0)).real
+    np.testing.assert_allclose(course.mg_per_L()[0], expected, rtol=3e-4)
+    assert "saturable" in course.auc_uM_h.reason
+    with pytest.raises(UsageError, match="Steady state"):
+        run("300 mg po daily at steady state")
+
+
+def test_saturable_elimination_far_below_km_is_linear(made_up):
+    t = np.linspace(0, 40, 81)
+    text = "10 mg po bid x2; 20 mg iv over 3 h at 5 h"
+    saturated(made_up, 3e6, 1e6, 1.0)
+    found = run(text, t_h=t).courses["piracetam"].uM
+    del made_up["variants"][0]["saturation"]
+    made_up["variants"][0]["CL"] = number(4.0, "L/h")
+    np.testing.assert_allclose(found, run(text, t_h=t).courses["piracetam"].uM, rtol=2e-6, atol=1e-9)

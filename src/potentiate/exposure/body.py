@@ -32,6 +32,11 @@ class Body:
         1/volume, 1/L.
     unknown : mapping of metabolite -> reason
         Metabolites that are formed, but whose concentration no source lets us compute.
+    entries : mapping of route -> (compartment, share of the dose, lag time) of each way in
+    site : array, shape (people, n, 1), or None
+        Reads the effect site of the compound, in its concentration at equilibrium with plasma.
+    saturable : tuple or None
+        Largest rate, umol/h, and central amount at half of it, umol, of each person.
     """
 
     model: Compartments
@@ -39,6 +44,8 @@ class Body:
     readings: Array
     unknown: Mapping[str, str]
     entries: Mapping[str, Sequence[tuple[str, Array, Array]]]
+    site: Array | None = None
+    saturable: tuple[Array, Array] | None = None
 
     def events(self, doses: Sequence[Dose], weight_kg: Array, molar_mass: float) -> list[Event]:
         """Return the doses as events, one for each compartment that a dose enters."""
@@ -61,7 +68,11 @@ class Body:
 
 
 def build_body(
-    disposition: Disposition, variant: str | None, numbers: Mapping[str, Array], routes: Sequence[str]
+    disposition: Disposition,
+    variant: str | None,
+    numbers: Mapping[str, Array],
+    routes: Sequence[str],
+    molar_mass: float,
 ) -> Body:
     """Build the chain of a disposition.
 
@@ -73,6 +84,8 @@ def build_body(
         In L, L/h, 1/h, h; per-kg numbers already multiplied. A name that is missing is unknown.
     routes : sequence of str
         That doses use.
+    molar_mass : float
+        g/mol.
 
     Raises
     ------
@@ -115,11 +128,22 @@ def build_body(
                 why="no source describes it", do=f"use {', '.join(known)}",
             )  # fmt: skip
         entries[route] = _enter(route, known[route].branches, numbers, names, flows, disposition, one)
+    if "ke0" in numbers:
+        names.append("effect")
+        flows["central", "effect"], flows["effect", "out"] = NEGLIGIBLE * numbers["ke0"], numbers["ke0"]
     model = compartments(names, flows, people)
     readings = np.zeros((people, len(names) + 1, len(columns)))
     for k, (name, size) in enumerate(columns):
         readings[:, model.index(name), k] = 1.0 / size
-    return Body(model, tuple(analytes), readings, unknown, entries)
+    site = None
+    if "ke0" in numbers:
+        site = np.zeros((people, len(names) + 1, 1))
+        site[:, model.index("effect"), 0] = 1.0 / (NEGLIGIBLE * volume)
+    saturable = None
+    if doc.saturation is not None:
+        half = _need(numbers, "Km", disposition) * (1e3 / molar_mass if doc.saturation.Km.unit == "mg/L" else 1.0)
+        saturable = (_need(numbers, "Vmax", disposition) * 1e3 / molar_mass, half * volume)
+    return Body(model, tuple(analytes), readings, unknown, entries, site, saturable)
 
 
 def _enter(

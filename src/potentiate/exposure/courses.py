@@ -41,6 +41,8 @@ class Course:
     auc_uM_h : array (people,) or Unknown
         To infinity, exactly; of all doses together. Unknown at steady state.
     fu, kpuu, csf_ratio : array (people,) or Unknown
+    effect_uM : array, shape (people, m), or Unknown
+        At the effect site, as the plasma concentration with which it would be in equilibrium; on the scale of `uM`.
     sources : tuple of str
         Keys of the works behind the numbers.
     """
@@ -56,6 +58,7 @@ class Course:
     fu: Array | Unknown = Unknown("not on record")
     kpuu: Array | Unknown = Unknown("not on record")
     csf_ratio: Array | Unknown = Unknown("not on record")
+    effect_uM: Array | Unknown = Unknown("not on record")
     sources: tuple[str, ...] = ()
 
     def plasma_uM(self) -> Array | Unknown:

@@ -15,15 +15,18 @@ from ..library.disposition import Disposition, find_disposition
 from ..mechanisms.compartments import Array, Compartments
 from .body import Body, build_body
 from .courses import Course, Exposure, Unknown
+from .events import Event
 from .events import course as follow
 from .parameters import Drawn, typical_numbers
 from .regimen import Dose, Regimen
+from .saturable import follow_saturable
 
 FINE_STEP_H = 1.0 / 60.0
 STEP_H = 5.0 / 60.0
 #: A run that is longer gets the coarser grid by default.
 FINE_SPAN_H = 26.0
 MOST_SAMPLES = 50_000
+SATURABLE = Unknown("elimination is saturable: it depends on the dose")
 
 
 def default_times(regimen: Regimen, follow_h: float = 24.0) -> Array:
@@ -99,14 +102,14 @@ def _courses_of(
     disposition: Disposition, variant: str | None, drawn: Drawn, doses: tuple[Dose, ...], times: Array
 ) -> list[Course]:
     compound = find_compound(disposition.compound)
-    body = build_body(disposition, variant, drawn.numbers, [d.route for d in doses])
-    weight = drawn.numbers["body_weight"]
     relative = disposition.scale == "relative"
     mass = compound.molar_mass or (1e3 if relative else math.nan)
-    events = body.events(doses, weight, mass)
-    values = follow(body.model, events, times, body.readings, lag_h=body.lags_h())
-    total = _total(body, events)
+    body = build_body(disposition, variant, drawn.numbers, [d.route for d in doses], mass)
+    events = body.events(doses, drawn.numbers["body_weight"], mass)
+    values = _follow(body, events, times, body.readings)
+    total = _area(body, events, relative)
     sources = tuple(sorted({n.source for _, n in disposition.numbers(variant) if n.source}))
+    site: Array | Unknown = drawn.of("ke0") if body.site is None else _follow(body, events, times, body.site)[..., 0]
     scale, reference = (1.0, None)
     if relative:
         scale, reference = _reference_peak(disposition, variant, doses)
@@ -116,9 +119,9 @@ def _courses_of(
             Course(
                 analyte, disposition.compound, mass if k == 0 else float(find_compound(analyte).molar_mass or math.nan),
                 values[..., k] / scale, relative, reference,
-                half_life_h=_half_life(body, k),
-                auc_uM_h=Unknown("only the shape is known") if relative else
-                Unknown("the regimen has no end") if any(d.steady_interval_h for d in doses) else total[:, k],
+                half_life_h=SATURABLE if body.saturable else _half_life(body, k),
+                effect_uM=site if k == 0 else Unknown("not on record for the metabolite"),
+                auc_uM_h=total if isinstance(total, Unknown) else total[:, k],
                 fu=drawn.of("fu") if k == 0 else Unknown("not on record for the metabolite"),
                 kpuu=drawn.of("kpuu") if k == 0 else Unknown("not on record for the metabolite"),
                 csf_ratio=drawn.of("csf_ratio") if k == 0 else Unknown("not on record for the metabolite"),
@@ -155,8 +158,20 @@ def _joined(before: Course | None, one: Course) -> Course:
     )  # fmt: skip
 
 
-def _total(body: Body, events: list[Any]) -> Array:
+def _follow(body: Body, events: list[Event], times: Array, readings: Array) -> Array:
+    if body.saturable is None:
+        return follow(body.model, events, times, readings, lag_h=body.lags_h())
+    return follow_saturable(body.model, events, times, readings, *body.saturable, lag_h=body.lags_h())
+
+
+def _area(body: Body, events: list[Event], relative: bool) -> Array | Unknown:
     """Return the areas under the courses to infinity: everything that enters passes once, or again, and leaves."""
+    if relative:
+        return Unknown("only the shape is known")
+    if body.saturable is not None:
+        return SATURABLE
+    if any(e.steady for e in events):
+        return Unknown("the regimen has no end")
     model = body.model
     inside = model.generator_per_h[:, :-1, :-1]
     # a metabolite that is not followed has no way out; its own course is not read
@@ -194,9 +209,9 @@ def _reference_peak(disposition: Disposition, variant: str | None, doses: tuple[
     """Return the peak of a typical person after the largest single dose, and that dose, mg."""
     largest = max(doses, key=lambda d: d.amount_mg)
     drawn = typical_numbers(disposition, variant)
-    body = build_body(disposition, variant, drawn.numbers, [largest.route])
-    single = dataclasses.replace(largest, time_h=0.0, steady_interval_h=None)
     mass = find_compound(disposition.compound).molar_mass or 1e3
+    body = build_body(disposition, variant, drawn.numbers, [largest.route], mass)
+    single = dataclasses.replace(largest, time_h=0.0, steady_interval_h=None)
     events = body.events([single], drawn.numbers["body_weight"], mass)
     hours = 6.0 * float(_half_life(body, 0)[0]) + float(single.duration_h)
     values = follow(body.model, events, np.linspace(0.0, hours, 4001), body.readings, lag_h=body.lags_h())

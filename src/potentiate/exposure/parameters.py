@@ -73,7 +73,7 @@ def typical_numbers(
     assumed: list[str] = []
     every = dict(disposition.numbers(variant))
     for name in given:
-        if name not in every:
+        if name not in every and name not in BESIDE:
             raise UnknownNameError(f"number of {disposition.id}", name, every)
         if not np.isfinite(given[name]) or given[name] < 0:
             raise UsageError(f"{name} = {given[name]!r}", where="--fix", why="not a finite number of zero or more")
@@ -98,4 +98,7 @@ def typical_numbers(
             unknown[name] = str(number.unknown)
             continue
         numbers[name] = np.full(people, float(value))
+    for name in set(given) - set(every):  # what the document leaves out
+        numbers[name] = np.full(people, float(given[name]))
+        assumed.append(f"{disposition.compound} {name} = {given[name]:g}: given by hand")
     return Drawn(numbers, unknown, tuple(assumed))
