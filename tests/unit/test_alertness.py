@@ -1,5 +1,6 @@
 """The Unified Model of Performance: against an independent integrator, over schedules, limits, bad input."""
 
+import itertools
 import math
 
 import numpy as np
@@ -27,7 +28,7 @@ def integrated(t, sleeps, s0=0.0, l0=0.0):
     """Integrate the differential equations piece by piece with scipy."""
     edges = sorted({t[0], t[-1], *[x for pair in sleeps for x in pair if t[0] < x < t[-1]]})
     state, out = np.array([s0, l0]), np.full((2, t.size), np.nan)
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         asleep = any(x <= 0.5 * (a + b) < y for x, y in sleeps)
 
         def slope(_, y, asleep=asleep):

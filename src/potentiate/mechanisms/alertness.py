@@ -8,6 +8,7 @@ Larger is worse. Caffeine multiplies P (ramakrishnan2013).
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -101,7 +102,7 @@ def check_sleeps(sleeps_h: Sequence[tuple[float, float]]) -> list[tuple[float, f
     for a, b in found:
         if not (math.isfinite(a) and math.isfinite(b) and a < b):
             raise UsageError(f"Sleep from {a:g} to {b:g} h", why="it ends before it begins", do="count hours on")
-    for (_, end), (begin, _) in zip(found, found[1:], strict=False):
+    for (_, end), (begin, _) in itertools.pairwise(found):
         if begin < end:
             raise UsageError(f"Sleep begins at {begin:g} h", why=f"the one before ends at {end:g} h", do="sort them")
     return found
