@@ -1,13 +1,12 @@
 """Effect documents: what a concentration does in a person, and with which constants (pharmacodynamics).
 
-One document per target and its ligands (`occupancy`), per endpoint that adapts (`tolerance`), for the model of alertness,
-and one list of effects that nothing supports. Each constant says in which matrix it was measured and how it came
-about; what no source gives is `unknown`, with the reason, and nothing is computed with it.
+One document per target and its ligands (`occupancy`), per endpoint that adapts (`tolerance`), one for the model of
+alertness, and a list of effects that nothing supports. Each constant says in which matrix it was measured and how it
+came about; what no source gives is `unknown`, with the reason, and nothing is computed with it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from pathlib import Path
 from typing import Literal
@@ -16,8 +15,6 @@ from pydantic import Field, model_validator
 
 from ..errors import UnknownNameError, UsageError
 from ..mechanisms.alertness import UnifiedModel
-from ..mechanisms.tolerance import Attenuation, UpRegulation
-from .compound import find_compound
 from .compound_parts import Key, Text
 from .compound_terms import Species, Target
 from .document import LIBRARY, Document, Source, read_text
@@ -34,15 +31,12 @@ MATRICES: dict[str, str] = {
     "csf": "concentration in cerebrospinal fluid",
 }
 
-#: unit -> factor to uM; mg/L needs the molar mass
-_UM = {"nM": 1e-3, "uM": 1.0, "mM": 1e3}
-
 
 class EffectNumber(Document):
     """One constant, and how it came about.
 
-    `status` says whether it was read on a page, computed from read numbers, fitted to declared findings (whose ids stand in
-    `source`), assumed, or is unknown. `interval` is what sources or fits leave open.
+    `status` says whether it was read on a page, computed from read numbers, fitted to declared findings (whose ids
+    stand in `source`), assumed, or is unknown. `interval` is what sources or fits leave open.
     """
 
     value: float | None = None
@@ -261,87 +255,6 @@ EffectDoc = OccupancyDoc | ToleranceDoc | AlertnessDoc | UnsupportedDoc
 _KINDS: dict[str, type[EffectDoc]] = {
     "occupancy": OccupancyDoc, "tolerance": ToleranceDoc, "alertness": AlertnessDoc, "unsupported": UnsupportedDoc,
 }  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Ligand:
-    """A ligand with its constant in uM, in the matrix of the document.
-
-    Attributes
-    ----------
-    compound : str
-    constant_uM, low_uM, high_uM : float
-        The constant and what its sources leave open.
-    counted : bool
-    """
-
-    compound: str
-    constant_uM: float
-    low_uM: float
-    high_uM: float
-    counted: bool
-
-
-def to_uM(number: EffectNumber, compound: str) -> tuple[float, float, float]:
-    """Return a concentration and its interval in uM.
-
-    Raises
-    ------
-    UsageError
-        The unit is not a concentration, or the compound has no molar mass.
-    """
-    value = number.known()
-    if number.unit in _UM:
-        factor = _UM[number.unit]
-    elif number.unit == "mg/L":
-        mass = find_compound(compound).molar_mass
-        if mass is None:
-            raise UsageError(f"{compound} has no molar mass", why=f"its constant is in {number.unit}")
-        factor = 1e3 / mass
-    else:
-        raise UsageError(f"{number.unit!r} is no concentration", do="write uM, nM, mM or mg/L")
-    low, high = number.interval or (value, value)
-    return value * factor, low * factor, high * factor
-
-
-def ligands(document: OccupancyDoc) -> tuple[Ligand, ...]:
-    """Return the ligands of an occupancy document, constants in uM."""
-    own = {x.compound: to_uM(x.constant, x.compound) for x in document.ligands if x.constant is not None}
-    found = []
-    for x in document.ligands:
-        if x.ratio is None:
-            value, low, high = own[x.compound]
-        else:
-            assert x.relative_to is not None
-            ratio = x.ratio.known()
-            a, b = x.ratio.interval or (ratio, ratio)
-            base = own[x.relative_to]
-            value, low, high = base[0] * ratio, base[1] * a, base[2] * b
-        found.append(Ligand(x.compound, value, low, high, x.counted))
-    return tuple(found)
-
-
-def tolerance_model(document: ToleranceDoc) -> Attenuation | UpRegulation | None:
-    """Return the model of a tolerance document; None where there is no tolerance.
-
-    Raises
-    ------
-    UsageError
-        Its size is unknown; the reason is the document's.
-    """
-    if document.form == "unknown":
-        raise UsageError(f"Tolerance of {document.endpoint} is unknown", why=document.unknown or "")
-    if document.form == "none":
-        return None
-    assert document.rate is not None
-    if document.form == "attenuation":
-        assert document.half is not None
-        assert document.maximum is not None
-        half = to_uM(document.half, document.compound)[0]
-        return Attenuation(document.rate.known(), half, document.maximum.known())
-    assert document.gain is not None
-    assert document.threshold is not None
-    return UpRegulation(document.rate.known(), document.gain.known(), document.threshold.known())
 
 
 @functools.cache
