@@ -14,6 +14,7 @@ COMMANDS = {
     "patch": ("potentiate.cli.patch:patch", "Receptor kinetics with and without a drug."),
     "synapse": ("potentiate.cli.synapse:synapse", "Synaptic responses and calcium with and without a drug."),
     "slice": ("potentiate.cli.slice:slice", "Field potentials and LTP of a CA1 slice with and without a drug."),
+    "dose": ("potentiate.cli.dose:dose", "What concentration when, and whether it can act."),
     "membrane": ("potentiate.cli.membrane:membrane", "[3H]AMPA binding with and without a drug."),
     "compound": ("potentiate.cli.compound:compound", "What is known of a compound, and what is not."),
     "measure": ("potentiate.cli.measure:measure", "Measure a recording."),

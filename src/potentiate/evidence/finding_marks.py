@@ -58,8 +58,9 @@ def _in_vitro(compound: Compound, finding: Finding, target: str | None) -> Itera
         kind = "other" if none else "effect"
     reason = finding.experiment.none if isinstance(finding.experiment, NoExperiment) else ""
     detail = "; ".join(filter(None, [finding.preparation, reason or finding.caveat]))
+    half = bool(constant) and "threshold" not in finding.observable.lower()
     yield Mark(compound.id, kind, "in vitro", finding.observable, *ends, target, None,
-               (finding.source.key or finding.id,), _standing(finding), detail)  # fmt: skip
+               (finding.source.key or finding.id,), _standing(finding), detail, half=half)  # fmt: skip
 
 
 def _standing(finding: Finding) -> Standing:

@@ -47,6 +47,7 @@ _MASS = {
     "ug/g": 1.0,
     "mg/kg tissue": 1.0,
 }
+_HALF = ("EC50", "IC50", "Kd", "Ki")
 _CONSTANTS = ("EC50", "IC50", "EC2x", "threshold", "Kd", "Ki")
 _RADIOLIGAND = re.compile(r"\[\d+[A-Z][a-z]?\]|binding|displacement")
 
@@ -78,6 +79,8 @@ class Mark:
         Conditions, and what was assumed.
     unknown : str or None
         The reason.
+    half : bool
+        Whether it is the concentration of half an effect, or of half occupancy: a course can be compared with it.
     """
 
     compound: str
@@ -92,6 +95,7 @@ class Mark:
     standing: Standing = "reported"
     detail: str = ""
     unknown: str | None = None
+    half: bool = False
 
     def __post_init__(self) -> None:
         known = math.isfinite(self.low_uM) and math.isfinite(self.high_uM)
@@ -190,7 +194,8 @@ def _action_marks(compound: Compound, action: Action) -> Iterator[Mark]:
             plasma = "plasma" in said  # occupancy in people, against what their plasma holds
             binding = not plasma and (loose or bool(_RADIOLIGAND.search(said)))
             yield Mark(compound.id, "binding" if binding else "effect", "plasma" if plasma else "in vitro", what, *ends,
-                       target, "human" if plasma else None, _sources(p), _standing(p), _about(p))  # fmt: skip
+                       target, "human" if plasma else None, _sources(p), _standing(p), _about(p),
+                       half=p.quantity in _HALF)  # fmt: skip
         elif ends is not None and p.quantity == "dose":
             yield Mark(compound.id, "effect", "in vitro", p.of or "concentration used", *ends, target, None,
                        _sources(p), _standing(p), _about(p))  # fmt: skip
@@ -227,6 +232,7 @@ def _ratio_to_glutamate(compound: Compound, action: Action, p: Parameter) -> Ite
                 compound.id, "binding", "in vitro", "IC50, from its ratio to glutamate", ratio[0] * ends[0],
                 ratio[1] * ends[1], str(action.target), None, (*_sources(p), *_sources(q)), "computed",
                 f"{_shown(p.value or 0.0)} times glutamate's {q.of}; three receptors in one range",
+                half=True,
             )  # fmt: skip
 
 
@@ -267,7 +273,7 @@ def _model_marks(compound: Compound) -> Iterator[Mark]:
     key = re.match(r"[A-Za-z0-9-]+", said)
     sources = (key.group(0),) if key else ()
     yield Mark(compound.id, "constant", "in vitro", what, value, value, target, None, sources, standing,
-               kd.reason or said)  # fmt: skip
+               kd.reason or said, half=True)  # fmt: skip
 
 
 def _exposure_mark(compound: Compound, p: Parameter, species: str) -> Iterator[Mark]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONVENTION = (
     "log10 of an effective concentration over a concentration in plasma or brain of the same species, total, of the "
-    "parent: the closest pair is the lowest effect over the highest exposure, the widest the highest over the lowest; "
+    "parent (of the regimen, where one is simulated): the closest pair is the lowest effect over the highest exposure, the widest the highest over the lowest; "
     "where no effect at the target has a concentration, binding constants stand in"
 )
 #: A binding or unexplained record this far below the lowest effect is a tension.
@@ -225,7 +225,7 @@ def _merged(marks: list[Mark]) -> list[Mark]:
         sources = tuple(dict.fromkeys([*first.sources, *m.sources]))
         detail = first.detail if m.detail in first.detail else "; ".join(filter(None, [first.detail, m.detail]))
         best = "reported" if "reported" in (first.standing, m.standing) else first.standing
-        found[key] = dataclasses.replace(first, what=whats, sources=sources, detail=detail, standing=best)
+        found[key] = dataclasses.replace(first, what=whats, sources=sources, detail=detail, standing=best, half=first.half or m.half)
     return list(found.values())
 
 
@@ -239,8 +239,10 @@ def _order(mark: Mark) -> tuple[Any, ...]:
 
 
 def _exposures(marks: Any, compound: str, species: str) -> list[Mark]:
-    return [m for m in marks if m.compound == compound and m.kind == "exposure" and m.known and m.species == species
-            and m.matrix in ("plasma", "brain")]  # fmt: skip
+    found = [m for m in marks if m.compound == compound and m.kind == "exposure" and m.known and m.species == species
+             and m.matrix in ("plasma", "brain")]  # fmt: skip
+    # a regimen is asked about: what it reaches counts, not what others reached
+    return [m for m in found if m.standing == "simulated"] or found
 
 
 def _effects(marks: Any, compound: str, target: str | None) -> list[Mark]:
