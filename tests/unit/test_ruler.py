@@ -53,7 +53,7 @@ def test_caffeine_reaches_its_receptor() -> None:
     found = ruler("caffeine")
     assert found.target == "adenosine A1 receptor"
     assert abs(found.gap.value) < 0.5  # 10 mg/L in plasma, half of the receptors at 13 mg/L
-    assert [m.species for m in found.own("exposure") if m.matrix == "brain" and m.known] == ["mouse"]
+    assert {m.species for m in found.own("exposure") if m.matrix == "brain" and m.known} == {"mouse"}
 
 
 def test_weak_displacement_of_theanine_is_computed_from_its_ratio_to_glutamate() -> None:

@@ -131,8 +131,9 @@ def _result(study: DoseStudy, compound: str, name: str, inputs: dict[str, Any]) 
     works = {s for c in study.typical.courses.values() for s in c.sources}
     works |= {s for r in study.rulers for m in r.marks for s in m.sources}
     people = f"{study.drawn} people" if study.drawn > 1 else "typical person"
-    saves: dict[str, Any] = {"courses": ("pk.csv", lambda path: _write_courses(study, path)),
-                             "ruler": ("ruler.csv", lambda path: _write_ruler(study.rulers, path))}  # fmt: skip
+    saves: dict[str, Any] = {"ruler": ("ruler.csv", lambda path: _write_ruler(study.rulers, path))}
+    if any(a.typical_uM is not None for a in study.analytes):
+        saves["courses"] = ("pk.csv", lambda path: _write_courses(study, path))
     return Result(
         "dose", compound, inputs, _COLUMNS, rows, observables, [], study.assumed, notes,
         title=f"dose   {name}   {study.regimen.text}   {study.species}, {people}", seed=study.seed,
@@ -160,7 +161,9 @@ def _gap_notes(ruler: Ruler) -> list[str]:
     if ruler.gap.known:
         low, high = sorted((ruler.gap.value, ruler.widest.value))
         if low > 0:
-            word = f"{low:.1f} to {high:.1f} orders of magnitude below" if high - low > 0.05 else f"{low:.1f} orders below"
+            word = (
+                f"{low:.1f} to {high:.1f} orders of magnitude below" if high - low > 0.05 else f"{low:.1f} orders below"
+            )
         elif high < 0:
             word = f"{-high:.1f} to {-low:.1f} orders of magnitude above"
         else:
@@ -177,9 +180,11 @@ def _write_courses(study: DoseStudy, path: Path) -> None:
     import numpy as np
 
     shown = [a for a in study.analytes if a.typical_uM is not None]
-    header, columns = ["time (h)"], [np.asarray(study.t_h)]
+    header: list[str] = ["time (h)"]
+    columns: list[Any] = [study.t_h]
     for a in shown:
         unit = "fraction of reference peak" if a.relative else "uM"
+        assert a.typical_uM is not None
         header.append(f"{a.analyte} ({unit})")
         columns.append(a.typical_uM)
         if not a.relative and a.molar_mass is not None:
@@ -208,28 +213,35 @@ def _write_ruler(rulers: list[Ruler], path: Path) -> None:
         for ruler in rulers:
             for m in ruler.marks:
                 away = ruler.away(m)
-                place = [f"{m.low_uM:.6g}", f"{m.high_uM:.6g}", "" if away != away else f"{away:.3f}"] if m.known else [""] * 3
+                place = (
+                    [f"{m.low_uM:.6g}", f"{m.high_uM:.6g}", "" if away != away else f"{away:.3f}"]
+                    if m.known
+                    else [""] * 3
+                )
                 writer.writerow([m.compound, m.kind, m.matrix, m.species or "", m.target or "", m.what, *place,
                                  m.standing, " ".join(m.sources), m.detail, m.unknown or ""])  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------ ruler alone
 def _ruler_result(compound: str, species: str, target: str | None) -> Result:
+    from ..evidence.dose_study import known_species
     from ..evidence.ruler import ruler as build
     from ..evidence.ruler import span
 
+    known_species(species)
     found = build(compound, species=species, target=target)
     rows = []
     for m in found.marks:
         away = found.away(m)
         what = m.what if m.target is None or m.kind == "exposure" else f"{m.target}: {m.what}"
         where = m.matrix if m.species in (None, "human") or m.kind != "exposure" else f"{m.matrix}, {m.species}"
-        rows.append([
-            m.compound, m.kind if m.kind != "exposure" else where, what, span(m) if m.known else "unknown",
-            None if away != away or m.compound != found.compound.id or m.kind in ("exposure", "caution") else round(away, 2),
-            ", ".join(filter(None, [m.standing if m.standing != "unknown" else "", *m.sources])) if m.known else m.unknown,
-        ])  # fmt: skip
-    observables = [o.as_dict("prediction", {"compound": compound, "species": species}) for o in (found.gap, found.widest)]
+        told = away == away and m.compound == found.compound.id and m.kind not in ("exposure", "caution")
+        said = ", ".join(filter(None, [m.standing, *m.sources])) if m.known else m.unknown
+        rows.append([m.compound, m.kind if m.kind != "exposure" else where, what, span(m) if m.known else "unknown",
+                     round(away, 2) if told else None, said])  # fmt: skip
+    observables = [
+        o.as_dict("prediction", {"compound": compound, "species": species}) for o in (found.gap, found.widest)
+    ]
     works = sorted({s for m in found.marks for s in m.sources})
 
     def draw() -> Any:

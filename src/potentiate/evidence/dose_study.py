@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UnknownNameError, UsageError
 from ..exposure.courses import Course, Exposure, Unknown
 from ..exposure.expose import default_times, expose
 from ..exposure.regimen import Regimen, parse_regimen
 from ..library.compound import find_compound
+from ..library.compound_terms import Species
 from ..measures.observable import Observable, missing
 from .effect_line import ASSUMED_FREE, ASSUMED_HILL, ASSUMED_TOTAL, EffectLine, effect_lines
 from .ruler import Ruler, ruler
@@ -157,6 +158,7 @@ def study_dose(
     """
     if isinstance(regimen, str):
         regimen = parse_regimen(regimen, compound)
+    known_species(species)
     if not 0 < hours <= 24 * 365:
         raise UsageError(f"{hours:g} h after the last dose", do="give more than zero and at most a year")
     if matrix not in (None, "plasma", "free", "brain", "csf"):
@@ -181,6 +183,17 @@ def study_dose(
     )  # fmt: skip
 
 
+def known_species(species: str) -> None:
+    """Refuse a species that no document can speak of.
+
+    Raises
+    ------
+    UnknownNameError
+    """
+    if species not in get_args(Species):
+        raise UnknownNameError("species", species, get_args(Species), do=f"use one of {', '.join(get_args(Species))}")
+
+
 def _with_metabolites(compound: str, exposure: Exposure) -> list[str]:
     return [compound, *[a for a, c in exposure.courses.items() if c.parent == compound and a != compound]]
 
@@ -190,7 +203,9 @@ def _assumed(lines: Sequence[EffectLine], free_known: Sequence[str], matrix: str
     if matrix is None:
         found += [ASSUMED_FREE] if any(e.matrix == "free" for e in lines) else []
         found += [
-            f"{e.compound}: {ASSUMED_TOTAL}" for e in lines if e.mark.matrix != "plasma" and e.compound not in free_known
+            f"{e.compound}: {ASSUMED_TOTAL}"
+            for e in lines
+            if e.mark.matrix != "plasma" and e.compound not in free_known
         ]
     return found
 
@@ -216,7 +231,9 @@ def _analyte(
     )  # fmt: skip
 
 
-def _spread(id: str, unit: str, typical: float, people: Array | None, why: str = "", convention: str = "") -> Observable:
+def _spread(
+    id: str, unit: str, typical: float, people: Array | None, why: str = "", convention: str = ""
+) -> Observable:
     """Return a number of the typical person with the interval between people."""
     if not math.isfinite(typical):
         return missing(id, unit, "not determined", why or "not a number", convention)
@@ -241,22 +258,24 @@ def _course_observables(
     if course.relative:
         why = "only the shape of the course is known: no source gives volume and clearance"
         found.append(missing("Cmax", "uM", "not determined", why))
-        found.append(_spread("peak", "of the reference peak", uM[0].max(), None if several is None else several.max(axis=1),
-                             convention=f"1 is the peak after one dose of {course.reference_dose_mg:g} mg"))  # fmt: skip
+        peaks = None if several is None else several.max(axis=1)
+        said = f"1 is the peak after one dose of {course.reference_dose_mg:g} mg"
+        found.append(_spread("peak", "of the reference peak", uM[0].max(), peaks, convention=said))
     else:
         grams = course.molar_mass * 1e-3
         peaks = None if several is None else several.max(axis=1)
         found.append(_spread("Cmax", "uM", uM[0].max(), peaks))
         found.append(_spread("Cmax", "mg/L", uM[0].max() * grams, None if peaks is None else peaks * grams))
     at = None if several is None else t[several.argmax(axis=1)] - start
-    found.append(_spread("Tmax", "h", t[uM[0].argmax()] - start, at, convention="after the first dose"))
+    found.append(_spread("Tmax", "h", float(t[uM[0].argmax()]) - start, at, convention="after the first dose"))
     found += _to_infinity(course, drawn, people is not exposure)
     found.append(_trough(regimen, t, course, several))
     for name, id in (("free", "free Cmax"), ("brain", "brain Cmax, unbound"), ("csf", "CSF Cmax")):
         values, others = course.in_matrix(name), drawn.in_matrix(name)
         if isinstance(values, Unknown) or isinstance(others, Unknown):
             why = values.reason if isinstance(values, Unknown) else "not known of all people"
-            found.append(missing(id, "uM", "not determined", why))
+            if course.analyte == course.parent:  # of metabolites it is never known; the ruler says so once
+                found.append(missing(id, "uM", "not determined", why))
         else:
             found.append(_spread(id, "uM", values[0].max(), None if several is None else others.max(axis=1)))
     return found
@@ -296,8 +315,8 @@ def _trough(regimen: Regimen, t: Array, course: Course, several: Array | None) -
             return missing("trough", unit, "not determined", "the run ends before the next dose would come")
     else:
         k = int(np.searchsorted(t, times[-1] - 1e-9)) - 1
-    return _spread("trough", unit, course.uM[0, k], None if several is None else several[:, k],
-                   convention="just before the last dose" if steady is None else "one interval after the dose")  # fmt: skip
+    said = "just before the last dose" if steady is None else "one interval after the dose"
+    return _spread("trough", unit, course.uM[0, k], None if several is None else several[:, k], convention=said)
 
 
 def _above(exposure: Exposure, course: Course, drawn: Course, lines: Sequence[EffectLine]) -> list[Observable]:

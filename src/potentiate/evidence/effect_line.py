@@ -12,7 +12,9 @@ _KINDS = ("effect", "constant", "binding")
 
 #: how effects that were measured in a dish are compared with a body
 ASSUMED_HILL = "EC20 is a quarter of EC50: one molecule per site (Hill slope 1)"
-ASSUMED_FREE = "a constant measured in vitro is compared with the unbound concentration in plasma, as if brain held the same"
+ASSUMED_FREE = (
+    "a constant measured in vitro is compared with the unbound concentration in plasma, as if brain held the same"
+)
 ASSUMED_TOTAL = "the unbound fraction is unknown: total plasma stands for it, the most that it can be"
 
 

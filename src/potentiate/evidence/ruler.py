@@ -17,12 +17,12 @@ from .finding_marks import finding_marks
 from .marks import KINDS, MATRICES, Mark, document_marks, unknown_mark
 
 if TYPE_CHECKING:
-    from ..exposure.course import Exposure
+    from ..exposure.courses import Exposure
 
 CONVENTION = (
-    "log10 of an effective concentration over a concentration in plasma or brain of the same species, total, of the "
-    "parent (of the regimen, where one is simulated): the closest pair is the lowest effect over the highest exposure, the widest the highest over the lowest; "
-    "where no effect at the target has a concentration, binding constants stand in"
+    "log10 of an effective concentration over one in plasma or brain of the same species, total, of the parent (of the "
+    "regimen, where one is simulated): the closest pair is the lowest effect over the highest exposure, the widest the "
+    "highest over the lowest; where no effect at the target has a concentration, binding constants stand in"
 )
 #: A binding or unexplained record this far below the lowest effect is a tension.
 TENSION_LOG10 = 1.0
@@ -183,9 +183,11 @@ def _all_marks(compound: Compound, exposure: Exposure | None, species: str, targ
         from .exposure_marks import exposure_marks
 
         simulated = list(exposure_marks(compound.id, exposure))
-        answered = {m.matrix for m in simulated}
-        marks = [m for m in marks if m.known or m.kind != "exposure" or m.matrix not in answered]
-        marks += simulated
+        known = {m.matrix for m in simulated if m.known}
+        # what documents say of a matrix is dropped only for a number; a second unknown says nothing new
+        marks = [m for m in marks if m.known or m.kind != "exposure" or m.matrix not in known]
+        told = {m.matrix for m in marks if m.kind == "exposure" and m.species == species}
+        marks += [m for m in simulated if m.known or m.matrix not in told]
     return sorted(marks + _unanswered(compound, marks, species), key=_order)
 
 
@@ -225,7 +227,9 @@ def _merged(marks: list[Mark]) -> list[Mark]:
         sources = tuple(dict.fromkeys([*first.sources, *m.sources]))
         detail = first.detail if m.detail in first.detail else "; ".join(filter(None, [first.detail, m.detail]))
         best = "reported" if "reported" in (first.standing, m.standing) else first.standing
-        found[key] = dataclasses.replace(first, what=whats, sources=sources, detail=detail, standing=best, half=first.half or m.half)
+        found[key] = dataclasses.replace(
+            first, what=whats, sources=sources, detail=detail, standing=best, half=first.half or m.half
+        )
     return list(found.values())
 
 

@@ -1,4 +1,4 @@
-"""Courses of a regimen: concentration over time with bands of people and lines of effects, occupancy, the ruler below."""
+"""Courses of a regimen: concentration with bands of people and lines of effects, occupancy, the ruler below."""
 
 from __future__ import annotations
 
@@ -9,8 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .ruler_figure import draw_ruler, ruler_height
-from .style import BLACK, BLUE, DASHES, FAINT, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, VERMILLION
-from .style import heading, page, pretty, styled
+from .style import (
+    BLACK,
+    BLUE,
+    DASHES,
+    FAINT,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SMALL,
+    VERMILLION,
+    heading,
+    page,
+    pretty,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +33,10 @@ if TYPE_CHECKING:
 
     from ..evidence.dose_study import AnalyteStudy, DoseStudy
 
-_WIDTH, _PANEL, _GAP, _LEFT, _TOP = 9.6, 2.35, 0.75, 0.72, 0.62
+_WIDTH, _PANEL, _GAP, _LEFT, _TOP = 9.6, 2.35, 0.72, 0.72, 0.8
 _LINES = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+#: Curves are shown until all have fallen to this part of their peak.
+_FALLEN = 0.01
 #: An effect line this much above the highest concentration is written, not drawn.
 _FAR = 3.0
 
@@ -50,9 +67,10 @@ def exposure_figure(study: DoseStudy, title: str = "") -> Figure:
     rows = math.ceil(len(panels) / 2)
     tall = [_TOP + rows * (_PANEL + _GAP), 0.2 * len(lines) + (0.15 if lines else 0.0)]
     below = [ruler_height(r) + 0.1 for r in study.rulers]
-    height = sum(tall) + sum(below) + 0.35
+    height = sum(tall) + sum(below) + 0.1
     figure = page(_WIDTH, height)
-    heading(figure, title or study.regimen.text, _key(study, bool(panels)))
+    heading(figure, title or study.regimen.text)
+    figure.text(0.35 / _WIDTH, 1 - 0.38 / height, _key(study, bool(panels)), fontsize=SMALL, color=GREY, va="top")
     wide = (_WIDTH - 0.15) / 2
     for k, (kind, what) in enumerate(panels):
         row, column = divmod(k, 2)
@@ -64,7 +82,9 @@ def exposure_figure(study: DoseStudy, title: str = "") -> Figure:
             _occupancy(ax, study, what)
     top = tall[0]
     for k, line in enumerate(lines):
-        figure.text(0.3 / _WIDTH, 1 - (top + 0.2 * k) / height, line, fontsize=SMALL, color=GREY, va="top", style="italic")
+        figure.text(
+            0.3 / _WIDTH, 1 - (top + 0.2 * k) / height, line, fontsize=SMALL, color=GREY, va="top", style="italic"
+        )
     top += tall[1]
     for ruler, needed in zip(study.rulers, below, strict=True):
         draw_ruler(figure, ruler, top)
@@ -103,14 +123,15 @@ def _courses(ax: Axes, study: DoseStudy, analytes: list[AnalyteStudy]) -> None:
                 top = max(top, 1.12 * y)
                 ax.axhline(y, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)) if word == "EC50" else (0, (1, 2)))
                 ax.annotate(pretty(f"{word} {line.short}"), (1.0, y), xycoords=("axes fraction", "data"),
-                            xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=SMALL - 1, color=GREY)  # fmt: skip
+                            xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=SMALL - 1,
+                            color=GREY)  # fmt: skip
             elif word == "EC50":
                 far.append(f"EC50 {line.short}: {math.log10(level / peak):.1f} orders above the peak")
     for k, text in enumerate(far[:2]):
         ax.text(0.98, 0.97 - 0.09 * k, textwrap.shorten(pretty(text), 62, placeholder=" …"), transform=ax.transAxes,
                 ha="right", va="top", fontsize=SMALL - 1, color=GREY)  # fmt: skip
     ax.set_ylim(0, top * (1.12 if far else 1.0))
-    ax.set_xlim(t[0], t[-1])
+    ax.set_xlim(t[0], _end(study, t))
     ax.set_ylabel(pretty(unit))
     ax.set_title(_title(analytes, relative))
     if len(analytes) > 1:
@@ -151,9 +172,19 @@ def _mass_axis(ax: Axes, molar_mass: float, factor: float, peak_uM: float) -> No
     grams = molar_mass * 1e-3  # mg/L of 1 uM
     scale, unit = (1.0, "mg/L") if peak_uM * grams >= 0.1 else (1e3, "ug/L")
     each = grams * scale / factor
-    right = ax.secondary_yaxis("right", functions=(lambda v: v * each, lambda v: v / each))
+    right = ax.secondary_yaxis("right", functions=(lambda v: np.asarray(v) * each, lambda v: np.asarray(v) / each))
     right.set_ylabel(pretty(unit))
     right.spines["right"].set_visible(True)
+
+
+def _end(study: DoseStudy, t: Any) -> float:
+    """Return the end of the time axis: when all curves have fallen."""
+    last = 0
+    for a in study.analytes:
+        if a.typical_uM is not None:
+            high = np.asarray(_highest(a))
+            last = max(last, int(np.flatnonzero(high > _FALLEN * high.max())[-1]))
+    return float(t[min(last + max(1, len(t) // 100), len(t) - 1)])
 
 
 def _time(study: DoseStudy) -> tuple[Any, str]:
@@ -168,14 +199,14 @@ def _times(ax: Axes, study: DoseStudy, t: Any, tick: str) -> None:
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
     if tick == "clock":
-        span = t[-1] - t[0]
+        span = _end(study, t) - t[0]
         ax.xaxis.set_major_locator(MultipleLocator(next(s for s in (1, 2, 3, 6, 12) if span / s <= 8)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{int(v) % 24:02d}:{round(60 * (v % 1)):02d}"))
         ax.set_xlabel("time of day")
     else:
         ax.set_xlabel("time (d)" if tick == "days" else "time (h)")
     scale = 24.0 if tick == "days" else 1.0
-    at = [d.time_h / scale for d in study.regimen.doses if t[0] <= d.time_h / scale <= t[-1]]
+    at = [d.time_h / scale for d in study.regimen.doses if d.time_h / scale <= ax.get_xlim()[1]]
     ax.plot(at, np.zeros(len(at)), "^", color=BLACK, markersize=4.5, clip_on=False, transform=ax.get_xaxis_transform(),
             zorder=5)  # fmt: skip
 
@@ -197,7 +228,7 @@ def _occupancy(ax: Axes, study: DoseStudy, occupancy: Any) -> None:
         if level < 1.3 * top:
             ax.axhline(level, color=FAINT, linewidth=0.8, zorder=0)
     ax.set_ylim(0, max(1.35 * top, 1e-3))
-    ax.set_xlim(t[0], t[-1])
+    ax.set_xlim(t[0], _end(study, t))
     ax.set_ylabel("occupied (%)")
     ax.set_title(f"{occupancy.target}: occupancy")
     ax.legend(loc="upper right", ncols=1 + (len(occupancy.rows) > 2))
