@@ -34,6 +34,7 @@ from .compound_terms import (
     cas_is_valid,
     molar_mass,
 )
+from .compound_use import Hazard, Limit, Onset, Tolerance
 from .document import LIBRARY, Document, Source, read_text
 
 DIRECTORY = LIBRARY / "compounds"
@@ -82,6 +83,10 @@ class Compound(Document):
     cautions: tuple[Caution, ...] = ()
     pharmacokinetics: dict[Species, Pharmacokinetics] = {}
     status: tuple[Status, ...] = ()
+    onset: Onset | None = None
+    tolerance: tuple[Tolerance, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
     named_in: tuple[Key, ...] = ()
     remarks: tuple[Text, ...] = ()
 

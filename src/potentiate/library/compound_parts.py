@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -119,12 +120,40 @@ class Pharmacokinetics(Document):
         return self
 
 
+#: What a jurisdiction says of a substance, or a sport. ``not checked``: nobody read the rule; ``inferred`` in the text
+#: says that the standing follows from a general clause and not from a line that names the substance.
+Standing = Literal[
+    "prescription", "controlled prescription", "unapproved drug", "investigational", "supplement or food", "ineligible",
+    "banned", "warning", "prohibited in competition", "prohibited at all times", "monitored", "not listed",
+    "not checked",
+]  # fmt: skip
+
+#: `where` of statements that are no jurisdiction
+_SUBJECTS = {
+    "evidence": "evidence", "claims": "evidence", "healthy people": "evidence", "tolerance": "evidence",
+    "safety": "safety", "development": "development", "approval": "development",
+}  # fmt: skip
+
+
 class Status(Document):
-    """Regulatory or evidence status, as read (it ages)."""
+    """Regulatory or evidence status, as read; it ages, so a standing says the day on which it was read."""
 
     where: Text
     text: Text
     source: Key
+    standing: Standing | None = None
+    read: datetime.date | None = None
+
+    @model_validator(mode="after")
+    def _dated(self) -> Status:
+        if (self.standing is None) != (self.read is None):
+            raise ValueError("a standing needs the day on which it was read, and that day a standing")
+        return self
+
+    @property
+    def topic(self) -> str:
+        """Which kind of status it is: ``legal``, ``sport``, ``evidence``, ``safety`` or ``development``."""
+        return "sport" if self.where == "WADA" else _SUBJECTS.get(self.where, "legal")
 
 
 class Constituent(Document):

@@ -59,6 +59,9 @@ class Target(StrEnum):
     ENERGY = "brain energy metabolism"
     BLOOD_FLOW = "cerebral blood flow"
     STRESS = "stress axis"
+    THYROID = "thyroid hormones"
+    GROWTH_HORMONE = "growth hormone"
+    MEMBRANE_LIPIDS = "membrane lipids"
     UNKNOWN = "unknown"
 
 
