@@ -18,7 +18,7 @@ from .system import System
 
 DIRECTORY = LIBRARY / "stacks"
 
-Route = Literal["po", "buccal", "sublingual", "gum"]
+Route = Literal["po", "buccal", "sublingual", "gum", "pouch"]
 
 
 class Goal(StrEnum):
