@@ -153,7 +153,12 @@ def read_stack(text: str) -> Asked:
     doses = parse_regimen("; ".join(dosed)).doses if dosed else ()
     for part in parts:
         part.compound.require_pharmacology()
-    return Asked(text, " + ".join(dict.fromkeys(p.compound.name for p in parts)), _merged(parts, doses, notes), notes=tuple(notes))
+    return Asked(
+        text,
+        " + ".join(dict.fromkeys(p.compound.name for p in parts)),
+        _merged(parts, doses, notes),
+        notes=tuple(notes),
+    )
 
 
 def _known(text: str) -> Stack | None:
@@ -194,9 +199,7 @@ def _name_before_dose(item: str) -> str:
 def _refuse_class(compound: Compound) -> None:
     if compound.kind == "class":
         members = ", ".join(c.compound for c in compound.constituents)
-        raise UsageError(
-            f"{compound.name} is a class, not something that is taken", do=f"name its member: {members}"
-        )
+        raise UsageError(f"{compound.name} is a class, not something that is taken", do=f"name its member: {members}")
 
 
 def _constituents(compound: Compound, notes: list[str]) -> list[StackPart]:

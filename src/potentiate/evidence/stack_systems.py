@@ -119,7 +119,9 @@ def actions_by_system(compound: Compound) -> list[SystemAction]:
 
 def meetings(compounds: Sequence[Compound]) -> list[Meeting]:
     """Return where parts double or oppose each other, by target and by system; each pair of parts once per level."""
-    by_target = [(str(a.target), c.id, a.direction, a.evidence) for c in compounds for a in c.actions if systems_of(a.target)]
+    by_target = [
+        (str(a.target), c.id, a.direction, a.evidence) for c in compounds for a in c.actions if systems_of(a.target)
+    ]
     by_system = [
         (str(s.system), s.compound, s.direction, s.action.evidence) for c in compounds for s in actions_by_system(c)
     ]
@@ -153,7 +155,9 @@ def _meet(rows: Iterable[tuple[str, str, str, str]]) -> list[Meeting]:
 _SPECIES = {"human": "human", "animal": "animal", "slice": "animal"}
 
 
-def answer_system(promise: SystemPromise, compounds: Sequence[Compound]) -> tuple[Word, list[SystemAction], list[Record]]:
+def answer_system(
+    promise: SystemPromise, compounds: Sequence[Compound]
+) -> tuple[Word, list[SystemAction], list[Record]]:
     """Return what records say to the promise that a system is pushed.
 
     A measurement in people that shows the promised direction supports it; for a precursor only indirectly, because more
@@ -176,7 +180,8 @@ def answer_system(promise: SystemPromise, compounds: Sequence[Compound]) -> tupl
         records.append(
             Record.model_validate({
                 "says": says, "species": _SPECIES.get(a.action.evidence, "in vitro"), "design": a.action.evidence,
-                "text": a.action.effect, "direct": a.action.kind is not ActionKind.PRECURSOR, "source": a.action.sources[0],
+                "text": a.action.effect, "direct": a.action.kind is not ActionKind.PRECURSOR,
+                "source": a.action.sources[0],
             })
         )  # fmt: skip
     return word_of(records), acting, records

@@ -17,7 +17,8 @@ class Onset(Document):
     """When an effect in people was on record: after one dose, or after weeks.
 
     `speed` ``acute``: an effect of a single dose was shown; ``weeks``: effects were shown or sought after repeated
-    doses only; ``not shown``: no effect in people at any time was read; ``unknown``: nobody looked, or no page was read.
+    doses only; ``not shown``: no effect in people at any time was read; ``unknown``: nobody looked, or no page was
+    read.
     """
 
     speed: Literal["acute", "weeks", "not shown", "unknown"]
@@ -77,12 +78,12 @@ class Limit(Document):
 
 
 class Hazard(Document):
-    """Something that a source warns of.
+    """Something that a source warns of and that is no interaction: pregnancy, diseases and medicines are interactions.
 
     `fold` is set for a label: how much of the stated amount products were found to hold, [lowest, highest].
     """
 
-    about: Literal["pregnancy", "medicines", "condition", "dependence", "label", "safety"]
+    about: Literal["condition", "dependence", "label", "safety"]
     severity: Severity
     text: Text
     evidence: Text
@@ -90,7 +91,7 @@ class Hazard(Document):
     sources: tuple[Key, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _labelled(self) -> Warning:
+    def _labelled(self) -> Hazard:
         if (self.fold is not None) != (self.about == "label"):
             raise ValueError("a fold belongs to a hazard about the label, and the label to a fold")
         return self

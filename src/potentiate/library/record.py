@@ -47,7 +47,7 @@ class Searched(Document):
 def word_of(records: Iterable[Record]) -> Word:
     """Return what the records say together.
 
-    People decide before animals and cells, and direct records before indirect ones: indirect ones alone support nothing.
+    People decide before animals and cells, direct records before indirect ones; indirect ones alone support nothing.
 
     Examples
     --------

@@ -54,7 +54,9 @@ class When(Document):
     def _one(self) -> When:
         given = [n for n in type(self).model_fields if n != "at_least" and getattr(self, n) is not None]
         if len(given) != 1:
-            raise ValueError(f"a predicate is exactly one of {', '.join(n for n in type(self).model_fields if n != 'at_least')}")
+            raise ValueError(
+                f"a predicate is exactly one of {', '.join(n for n in type(self).model_fields if n != 'at_least')}"
+            )
         if self.at_least != 1 and self.among is None:
             raise ValueError("'at_least' counts the compounds of 'among'")
         return self
