@@ -148,7 +148,7 @@ class People:
                         rule.level == stated.level
                         and rule.covariate == other.covariate
                         and (rule.other in ("any", other.level))
-                        and not _is_reference(other)
+                        and not is_reference(other)
                     ):
                         raise UsageError(
                             f"Contradictory: {stated.show()} and {other.show()}",
@@ -206,7 +206,7 @@ class People:
 TYPICAL = People()
 
 
-def _is_reference(stated: Stated) -> bool:
+def is_reference(stated: Stated) -> bool:
     """Whether a state is the first level of its document, which says that nothing is the matter."""
     doc = find_covariate(stated.covariate)
     return doc.kind == "state" and stated.covariate != "sex" and stated.level == doc.levels[0].name
@@ -412,7 +412,8 @@ def deviations(disposition: Disposition, names: Sequence[str], omega2: np.ndarra
     values, vectors = np.linalg.eigh(omega2)
     if values.min() < -1e-9 * max(values.max(), 1e-12):
         raise UsageError(
-            f"The covariances of {disposition.id} belong to no distribution", why=f"smallest eigenvalue {values.min():.3g}"
+            f"The covariances of {disposition.id} belong to no distribution",
+            why=f"smallest eigenvalue {values.min():.3g}",
         )
     # symmetric square root: with zero covariances each name keeps its own stream
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T @ z
@@ -496,7 +497,9 @@ def assumed_of(
             lines.append(f"{compound}: {doc.name.lower()} {_band_text(doc, effect)}: {effect.reason}")
     for parameter, names in several.items():
         if len(names) > 1:
-            lines.append(f"{compound}: the ratios of {' and '.join(names)} on {parameter} are multiplied; no study of both")
+            lines.append(
+                f"{compound}: the ratios of {' and '.join(names)} on {parameter} are multiplied; no study of both"
+            )
     scales = any(number.per_kg for _, number in disposition.numbers())
     if scales and not people.stated("weight"):
         lines.append(f"{compound}: body weight {disposition.body_weight.value:g} kg")

@@ -1,20 +1,25 @@
-"""People in plain text, and what is known of each statement: ``"smoker, age=70, weight=60 kg, 20% oral-contraceptive"``."""
+"""People in plain text (``"smoker, age=70, weight=60 kg"``), and what is known of each statement."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import UnknownNameError, UsageError
-from ..library.covariate import CovariateDoc, all_covariates
-from .people import People, Stated, _applies, _band_text, variant_for
+from ..library.covariate import CovariateDoc, all_covariates, find_covariate
+from .people import People, Stated, _applies, _band_text, is_reference, variant_for
+
+if TYPE_CHECKING:
+    from ..library.partner import Partner
 
 _SHARE = re.compile(r"^\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*%\s*(?:of\s+(?:the\s+)?people\s+)?(.*)$", re.DOTALL)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _VALUE = re.compile(rf"^({_NUMBER})\s*(?:(?:\.\.|to|–)\s*({_NUMBER}))?\s*(\D.*)?$")
 _MEDICINE, _CONDITION = ("takes", "taking", "medicine"), ("has", "condition")
+#: what a bare number is by its unit: "70 kg"
+_BY_UNIT = {"kg": "weight", "y": "age", "years": "age", "years old": "age", "ml/min": "renal-function"}
 _YES, _NO = ("yes", "true", "y"), ("no", "false", "n", "none")
 
 
@@ -71,8 +76,12 @@ def parse_people(
         key, equals, value = (p.strip() for p in part.partition("="))
         if equals and _fold(key) in (*_MEDICINE, *_CONDITION):
             if share != 1:
-                raise UsageError(f"A share of people who take or have {value!r}", where=where, do="run groups separately")
-            (takes if _fold(key) in _MEDICINE else has).append(_partner(value, _fold(key) in _MEDICINE))
+                raise UsageError(
+                    f"A share of people who take or have {value!r}", where=where, do="run groups separately"
+                )
+            partner = _partner(value, _fold(key) in _MEDICINE)
+            (takes if _fold(key) in _MEDICINE else has).append(partner.id)
+            covariates += [Stated(c.covariate, level=c.level) for c in partner.stated_by[:1] if c.level is not None]
         else:
             covariates.append(_statement(key, value if equals else None, share, where))
     return People(
@@ -80,10 +89,10 @@ def parse_people(
     )
 
 
-def _partner(name: str, medicine: bool) -> str:
+def _partner(name: str, medicine: bool) -> Partner:
     from ..library.partner import find_partner
 
-    return find_partner(name, kinds=("medicine", "food") if medicine else ("condition",)).id
+    return find_partner(name, kinds=("medicine", "food") if medicine else ("condition",))
 
 
 def _statement(key: str, value: str | None, share: float, where: str) -> Stated:
@@ -94,6 +103,8 @@ def _statement(key: str, value: str | None, share: float, where: str) -> Stated:
         for doc in documents:
             if level := _level(doc, key):
                 return Stated(doc.id, level=level, share=share)
+        if (match := _VALUE.match(key)) and (meant := _BY_UNIT.get(_fold(match.group(3) or ""))):
+            return _number(find_covariate(meant), key, share, where)
         if named is None:
             raise UnknownNameError("covariate", key, _names(documents), do=_examples(documents))
         if named.kind == "state":
@@ -108,11 +119,15 @@ def _statement(key: str, value: str | None, share: float, where: str) -> Stated:
         if level is None and _fold(value) in _NO:
             level = named.levels[0].name
         if level is None:
-            raise UnknownNameError(named.name.lower(), value, _levels(named), do=f"name one of {', '.join(_levels(named))}")
+            raise UnknownNameError(
+                named.name.lower(), value, _levels(named), do=f"name one of {', '.join(_levels(named))}"
+            )
         return Stated(named.id, level=level, share=share)
     if named.kind == "text":
         if named.pattern is not None and not re.fullmatch(named.pattern, value):
-            raise UsageError(f"Cannot read the {named.name.lower()} {value!r}", where=where, do="write it like CYP1A2*1F/*1F")
+            raise UsageError(
+                f"Cannot read the {named.name.lower()} {value!r}", where=where, do="write it like CYP1A2*1F/*1F"
+            )
         return Stated(named.id, text=value, share=share)
     return _number(named, value, share, where)
 
@@ -171,14 +186,16 @@ class Answer:
     kind : str
         ``ratio``: applied; ``variant``: a model of such people is used; ``scales``: numbers per kg follow it; ``no
         difference``: compared and not found to differ; ``unknown size``: an effect is known and not its size; ``effect
-        only``: it changes an effect, not the exposure; ``no evidence``: nothing was read.
+        only``: it changes an effect, not the exposure; ``reference``: nothing to change; ``no evidence``: nothing was read.
     text : str
     sources : tuple of str
     """
 
     covariate: str
     compound: str
-    kind: Literal["ratio", "variant", "scales", "no difference", "unknown size", "effect only", "no evidence"]
+    kind: Literal[
+        "ratio", "variant", "scales", "no difference", "unknown size", "effect only", "reference", "no evidence"
+    ]
     text: str
     sources: tuple[str, ...] = ()
 
@@ -216,7 +233,9 @@ def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answe
         cited = tuple(k for k in (effect.source, *effect.also) if k)
         at = f"{_band_text(doc, effect)}: ".removeprefix(": ")
         if effect.unknown is not None:
-            yield Answer(name, compound, "unknown size", f"{at}{effect.parameter} {effect.direction}: {effect.unknown}", cited)
+            yield Answer(
+                name, compound, "unknown size", f"{at}{effect.parameter} {effect.direction}: {effect.unknown}", cited
+            )
             continue
         if effect.yields_to in stated:
             text = f"{at}not applied, because {effect.yields_to} is stated and explains it"
@@ -238,12 +257,18 @@ def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answe
         if choice.compound == compound and _applies(doc, choice, people).any():
             empty = False
             named = variant_for(compound, people)
-            used = "used" if named is not None and named[0] == choice.variant else "not used: another statement goes before"
+            used = (
+                "used"
+                if named is not None and named[0] == choice.variant
+                else "not used: another statement goes before"
+            )
             yield Answer(name, compound, "variant", f"numbers of {choice.variant!r} {used}: {choice.reason}")
     for entry in doc.modifies:
         if entry.compound == compound:
             empty = False
             yield Answer(name, compound, "effect only", f"{entry.text}; {entry.population}", (entry.source,))
-    if empty:
+    if empty and all(is_reference(s) for s in people.stated(doc.id)):
+        yield Answer(name, compound, "reference", "as the people of the disposition are taken to be")
+    elif empty:
         kind = "scales" if doc.id == "weight" else "no evidence"
         yield Answer(name, compound, kind, doc.no_evidence)
