@@ -316,7 +316,17 @@ def test_every_work_of_the_bibliography_is_cited(compounds: dict[str, Compound])
     cited |= {key for name in scheme_ids() for key in references_of_scheme(name)}
     cited |= {key for drug in modulator_ids() for key in references_of_modulator(drug)}
     cited |= {key for name in finding_ids() if (key := find_finding(name).source.key)}
-    folders = ("receptors", "solutions", "parameters", "preparations", "effects", "rules", "stacks")
+    folders = (
+        "receptors",
+        "solutions",
+        "parameters",
+        "preparations",
+        "effects",
+        "rules",
+        "stacks",
+        "people",
+        "interactions",
+    )
     paths = [p for folder in folders for p in (room.LIBRARY / folder).rglob("*.yaml")]
     # constants that live in code name their key in a docstring or comment
     paths += room.LIBRARY.parent.rglob("*.py")

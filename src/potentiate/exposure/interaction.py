@@ -80,10 +80,7 @@ def _present(compounds: Iterable[str], people: People) -> dict[str, set[str]]:
     items: dict[str, set[str]] = {}
     known = partner_names()
     for name in compounds:
-        try:
-            identifier = find_compound(name).id
-        except UnknownNameError:
-            identifier = find_partner(name).id  # raises with the nearest names
+        identifier = find_identifier(name)
         items[identifier] = {identifier}
     for identifier in (*people.takes, *people.has):
         items[find_partner(identifier).id] = {find_partner(identifier).id}
@@ -166,8 +163,8 @@ def find_identifier(name: str) -> str:
     except UnknownNameError as error:
         try:
             return find_partner(name).id
-        except UnknownNameError:
-            raise error from None
+        except UnknownNameError as other:
+            raise (error if error.nearest else other) from None
 
 
 def _distinct(sides: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -181,8 +178,8 @@ def _distinct(sides: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 def _as_found(doc: InteractionDoc, members: tuple[str, ...], missing: tuple[tuple[str, ...], ...]) -> Interaction:
     return Interaction(
-        doc.id, doc.title, members, missing, doc.grade, doc.worst, doc.worst_when, doc.kind, doc.evidence, doc.mechanism,
-        doc.size, doc.model, doc.linear, doc.contested, tuple(sorted(doc.keys())), doc.remarks, doc,
+        doc.id, doc.title, members, missing, doc.grade, doc.worst, doc.worst_when, doc.kind, doc.evidence,
+        doc.mechanism, doc.size, doc.model, doc.linear, doc.contested, tuple(sorted(doc.keys())), doc.remarks, doc,
     )  # fmt: skip
 
 
@@ -293,9 +290,8 @@ def apply_interactions(doses: Iterable[TakenDose], people: People = TYPICAL, spe
             elif effect.by_covariate is not None:
                 notes.append(f"{label}: applied as a covariate ({find_covariate(effect.by_covariate).name.lower()})")
             elif effect.unknown is not None:
-                notes.append(
-                    f"{effect.of} {effect.parameter} {effect.direction}, size unknown: {effect.unknown} [{effect.source}]"
-                )
+                what = f"{effect.of} {effect.parameter} {effect.direction}"
+                notes.append(f"{what}, size unknown: {effect.unknown} [{effect.source}]")
             elif effect.by_variant is not None and _has_variant(effect.of, effect.by_variant):
                 variants[effect.of] = effect.by_variant
                 notes.append(

@@ -11,27 +11,28 @@ import dataclasses
 import functools
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import UsageError
 from ..library.covariate import CovariateDoc, CovariateEffect, VariantChoice, find_covariate
+from .parameters import Drawn, typical_numbers
 
 if TYPE_CHECKING:
     from ..library.disposition import Disposition
 
 MOST_PEOPLE = 1_000_000
 
-#: percentiles of a prediction band
-BAND = (5.0, 25.0, 50.0, 75.0, 95.0)
-
 #: a 95 % interval of a normal variable reaches so many standard deviations to each side
 _TWO_SIDED = 1.959963984540054
 
 #: what cannot exceed one
 _FRACTIONS = ("F", "fraction", "fu")
+
+#: numbers beside the course, of which no spread is expected
+_BESIDE = ("body_weight", "fu", "kpuu", "csf_ratio")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -419,79 +420,122 @@ def deviations(disposition: Disposition, names: Sequence[str], omega2: np.ndarra
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T @ z
 
 
+def choose_variant(disposition: Disposition, people: People = TYPICAL, given: str | None = None) -> str | None:
+    """Return which variant of a disposition these people need: the given one, else the one measured in such people.
+
+    Returns
+    -------
+    str or None
+        None stands for the first variant.
+    """
+    if given is not None:
+        return given
+    named = variant_for(disposition.compound, people) if disposition.species == "human" else None
+    return named[0] if named is not None and named[0] in {v.name for v in disposition.variants} else None
+
+
 def draw(
     disposition: Disposition,
     people: People = TYPICAL,
-    *,
     variant: str | None = None,
-    route: str | None = None,
+    *,
+    fix: Mapping[str, float] | None = None,
+    by_weight: bool = False,
     factors: Mapping[str, np.ndarray] | None = None,
-) -> dict[str, np.ndarray]:
+) -> Drawn:
     """Return the individual numbers of a disposition.
 
     Parameters
     ----------
     disposition : Disposition
+        Of another species than man: covariates and interactions of people do not apply to it.
     people : People
     variant : str, optional
-        Default: the one measured in such people, else the first.
-    route : str, optional
-        Only the numbers of this route; default all.
+        Default :func:`choose_variant`.
+    fix : mapping of flat name -> value, optional
+        Given by hand: these do not vary, and no covariate changes them.
+    by_weight : bool
+        Doses are per kg.
     factors : mapping of str to array (n,), optional
         Further factors by parameter (interactions), multiplied onto those of the covariates.
 
     Returns
     -------
-    dict of str to array (n,)
-        By flat name, in L, L/h, 1/h, h or as pure numbers; numbers per kg are scaled with body weight. Unknown
-        numbers are left out.
+    Drawn
+        Numbers (n,), what is unknown, what is assumed. A number that the source leaves open within an interval is
+        spread over it where the people are drawn with `uncertainty`.
+
+    Raises
+    ------
+    UsageError
+        The exposure cannot be given in these people (:func:`blocked`), or as
+        :func:`~potentiate.exposure.parameters.typical_numbers`.
     """
-    if variant is None and (named := variant_for(disposition.compound, people)) is not None:
-        variant = named[0] if named[0] in {v.name for v in disposition.variants} else None
-    numbers = [(name, number) for name, number in disposition.numbers(variant, route) if number.value is not None]
-    combined = multipliers(disposition.compound, people)
-    for name, factor in (factors or {}).items():
+    human = disposition.species == "human"
+    if human and (why := blocked(disposition.compound, people)) is not None:
+        raise UsageError(f"The exposure to {disposition.compound} is unknown in these people", why=why)
+    variant = choose_variant(disposition, people, variant)
+    typical = typical_numbers(disposition, variant, people=people.n, fix=fix, by_weight=by_weight)
+    fixed = set(fix or {})
+    combined = dict(multipliers(disposition.compound, people)) if human else {}
+    for name, factor in (factors or {}).items() if human else ():
         combined[name] = combined.get(name, np.ones(people.n)) * factor
-    weight = people.weight_kg(disposition.body_weight.internal())
-    spread = [(name, number.omega2) for name, number in numbers if number.omega2]
+    reference = typical.numbers["body_weight"]
+    weight = people.weight_kg(float(reference[0])) if human and "body_weight" not in fixed else reference
+    documents = dict(disposition.numbers(variant))
+    spread = [(n, d.omega2) for n, d in documents.items() if d.omega2 and n in typical.numbers and n not in fixed]
     eta = deviations(disposition, [n for n, _ in spread], np.array([o for _, o in spread], dtype=float), people)
     by_name = dict(zip((n for n, _ in spread), eta, strict=True))
-    found = {}
-    for name, number in numbers:
-        value = number.internal() * np.ones(people.n) * scaled_by(name, combined)
+    found = dict(typical.numbers)
+    for name, number in documents.items():
+        if name not in found or name in fixed:
+            continue
+        value = found[name]
+        if people.uncertainty and (interval := number.internal_interval()) is not None:
+            stream = _generator(people.seed, f"typical:{disposition.id}:{name}")
+            ends = np.array(interval) * (reference[0] if number.per_kg else 1.0)
+            if number.value is None or ends[0] <= 0:
+                value = ends[0] + (ends[1] - ends[0]) * stream.random(people.n)
+            else:
+                value = spread_ratio(1.0, tuple(ends / value[0]), stream.standard_normal(people.n)) * value
+        value = value * scaled_by(name, combined)
         if number.per_kg:
-            value = value * weight
+            value = value * (weight / reference)
         if name in by_name:
             value = value * np.exp(by_name[name])
-        if name.rsplit(".", 1)[-1] in _FRACTIONS and not disposition.apparent:
+        if name.rsplit(".", 1)[-1] in _FRACTIONS and not (disposition.apparent and name.endswith(".F")):
             value = np.minimum(value, 1.0)
-        found[name] = weight if name == "body_weight" else value
-    return found
+        found[name] = value
+    found["body_weight"] = weight
+    lines = [*typical.assumed, *assumed_of(disposition, people, variant, fixed=fixed)]
+    return Drawn(found, typical.unknown, tuple(dict.fromkeys(lines)))
 
 
 def assumed_of(
-    disposition: Disposition, people: People = TYPICAL, *, variant: str | None = None, route: str | None = None
+    disposition: Disposition, people: People = TYPICAL, variant: str | None = None, *, fixed: Collection[str] = ()
 ) -> list[str]:
     """Return what a draw assumes: who stands for the person, what does not vary, which ratios are multiplied."""
     lines = []
-    compound = disposition.compound
-    named = variant_for(compound, people)
-    chosen = variant if variant is not None else named[0] if named is not None else None
-    known = {v.name for v in disposition.variants}
-    if len(known) > 1:
-        doc = disposition.variant(chosen if chosen in known else None)
+    compound, human = disposition.compound, disposition.species == "human"
+    if len(disposition.variants) > 1:
+        named = variant_for(compound, people) if human else None
+        doc = disposition.variant(variant)
         why = f": {named[1]}" if named is not None and named[0] == doc.name else ""
         lines.append(f"{compound}: numbers of {doc.text}{why}")
+    numbers = dict(disposition.numbers(variant))
     if people.variability:
-        fixed = [
-            name for name, number in disposition.numbers(chosen if chosen in known else None, route)
-            if number.value is not None and not number.omega2 and name not in ("body_weight", "fu", "kpuu", "csf_ratio")
-        ]  # fmt: skip
-        if fixed:
-            lines.append(f"{compound}: no spread between people is on record for {', '.join(fixed)}; all have the same")
+        alike = [n for n, d in numbers.items() if d.value is not None and not d.omega2 and n not in (*fixed, *_BESIDE)]
+        if alike:
+            lines.append(
+                f"{compound}: no spread between people is on record for {', '.join(alike)}; all are alike in it"
+            )
+    if not human:
+        if people.covariates or people.takes or people.has:
+            lines.append(f"{compound}: what is said of people does not apply to {disposition.species}")
+        return lines
     several: dict[str, list[str]] = {}
     for doc, effect in _applied(compound, people):
-        if effect.unknown is None:
+        if effect.unknown is None and effect.ratio != 1.0:
             several.setdefault(effect.parameter, []).append(doc.name.lower())
         if effect.status == "assumed":
             lines.append(f"{compound}: {doc.name.lower()} {_band_text(doc, effect)}: {effect.reason}")
@@ -500,24 +544,6 @@ def assumed_of(
             lines.append(
                 f"{compound}: the ratios of {' and '.join(names)} on {parameter} are multiplied; no study of both"
             )
-    scales = any(number.per_kg for _, number in disposition.numbers())
-    if scales and not people.stated("weight"):
+    if any(number.per_kg for number in numbers.values()) and not people.stated("weight") and "body_weight" not in fixed:
         lines.append(f"{compound}: body weight {disposition.body_weight.value:g} kg")
     return lines
-
-
-def bands(values: np.ndarray, percentiles: Sequence[float] = BAND) -> np.ndarray:
-    """Return prediction bands over people.
-
-    Parameters
-    ----------
-    values : array, shape (people, ...)
-    percentiles : sequence of float
-        Default 5, 25, 50, 75, 95.
-
-    Returns
-    -------
-    array, shape (len(percentiles), ...)
-        With one person all bands are that person.
-    """
-    return np.percentile(np.asarray(values), percentiles, axis=0)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..library.partner import Partner
 
 _SHARE = re.compile(r"^\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*%\s*(?:of\s+(?:the\s+)?people\s+)?(.*)$", re.DOTALL)
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
 _VALUE = re.compile(rf"^({_NUMBER})\s*(?:(?:\.\.|to|–)\s*({_NUMBER}))?\s*(\D.*)?$")
 _MEDICINE, _CONDITION = ("takes", "taking", "medicine"), ("has", "condition")
 #: what a bare number is by its unit: "70 kg"
@@ -184,9 +184,10 @@ class Answer:
     ----------
     covariate, compound : str
     kind : str
-        ``ratio``: applied; ``variant``: a model of such people is used; ``scales``: numbers per kg follow it; ``no
-        difference``: compared and not found to differ; ``unknown size``: an effect is known and not its size; ``effect
-        only``: it changes an effect, not the exposure; ``reference``: nothing to change; ``no evidence``: nothing was read.
+        ``ratio``: applied; ``variant``: a model of such people is used; ``scales``: numbers per kg follow it;
+        ``no difference``: compared and not found to differ; ``unknown size``: an effect is known and not its size;
+        ``effect only``: it changes an effect, not the exposure; ``reference``: nothing to change; ``no evidence``:
+        nothing was read.
     text : str
     sources : tuple of str
     """

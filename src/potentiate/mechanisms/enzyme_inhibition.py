@@ -5,8 +5,8 @@ clearance, and the drug stays linear. With a known course of the inhibitor the d
 changes in time: exact between the steps of a piecewise constant course. Only drugs that change each other's clearance
 are nonlinear, and are integrated.
 
-Equations: Fahmi et al. 2009 (static model: reversible inhibition, inactivation and induction, in gut and liver) and the
-turnover model behind it, dE/dt = kdeg (induction - E) - inactivation E.
+Equations: fahmi2009 (static model: reversible inhibition, inactivation and induction, in gut and liver)
+and the turnover model behind it, dE/dt = kdeg (induction - E) - inactivation E.
 """
 
 from __future__ import annotations
