@@ -158,6 +158,8 @@ class ToleranceDoc(Document):
     rate: EffectNumber | None = None
     half: EffectNumber | None = None
     maximum: EffectNumber | None = None
+    #: concentration of half of the acute response that is attenuated
+    response: EffectNumber | None = None
     gain: EffectNumber | None = None
     threshold: EffectNumber | None = None
     unknown: Text | None = None

@@ -298,6 +298,7 @@ def pressor_of(exposure: Exposed, *, start: Any = 0.0) -> EffectCourse:
     name = "pressor response"
     if isinstance(c, Unknown) or isinstance(left.value, Unknown):
         return dataclasses.replace(left, id=name, value=c if isinstance(c, Unknown) else left.value)
-    assert document.half is not None
-    half = to_uM(document.half, document.compound)[0]
-    return dataclasses.replace(left, id=name, value=c / (half + c) * left.value)
+    assert document.response is not None
+    half = to_uM(document.response, document.compound)[0]
+    assumed = (*left.assumed, document.response.describe(f"{document.id}: half of the acute response at"))
+    return dataclasses.replace(left, id=name, value=c / (half + c) * left.value, assumed=assumed)
