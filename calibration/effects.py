@@ -27,8 +27,8 @@ from potentiate.mechanisms.alertness import caffeine_factor
 from potentiate.mechanisms.tolerance import Attenuation, UpRegulation, follow
 
 PLAN = yaml.safe_load((Path(__file__).parent / "plan.yaml").read_text())
-#: Who was studied is not on the pages; the first is the reference, both span the interval.
-VARIANTS = ("abstinent", "habitual")
+#: Readings of the disposition of caffeine; the first, which is its default, is the reference, both span the interval.
+VARIANTS = ("habitual", "abstinent")
 #: Gum as the third-party transcription has it: one branch, absorbed faster and less than a swallowed dose.
 GUM = {"caffeine:po.gut.ka": 3.95, "caffeine:po.gut.F": 0.77}
 WAKE_H, DOSES_AWAKE_H = 7.0, (6, 18, 30, 42)
