@@ -44,11 +44,13 @@ if TYPE_CHECKING:
     from .library.scheme import find_scheme as find_scheme
     from .library.scheme import scheme_ids as scheme_ids
     from .preparations import run as run
+    from .preparations.exposure_study import study_exposure as study_exposure
     from .preparations.patch import Patch as Patch
     from .preparations.patch import Rig as Rig
     from .preparations.patch_study import study_patch as study_patch
     from .preparations.slice import Slice as Slice
     from .preparations.slice_study import measure_experiment as measure_experiment
+    from .preparations.subject import Subject as Subject
     from .preparations.synapse import Synapse as Synapse
     from .preparations.synapse_study import study_synapse as study_synapse
     from .recordings import Recording as Recording
@@ -68,6 +70,7 @@ _PUBLIC = {
     "Rig": ("preparations.patch", "Rig"),
     "Scheme": ("kinetics.scheme", "Scheme"),
     "Slice": ("preparations.slice", "Slice"),
+    "Subject": ("preparations.subject", "Subject"),
     "Synapse": ("preparations.synapse", "Synapse"),
     "apply_modulator": ("kinetics.modulator", "apply_modulator"),
     "export": ("exchange", "export"),
@@ -87,6 +90,7 @@ _PUBLIC = {
     "run": ("preparations", "run"),
     "run_battery": ("evidence.battery", "run_battery"),
     "scheme_ids": ("library.scheme", "scheme_ids"),
+    "study_exposure": ("preparations.exposure_study", "study_exposure"),
     "study_patch": ("preparations.patch_study", "study_patch"),
     "study_synapse": ("preparations.synapse_study", "study_synapse"),
     "write": ("recordings", "write"),
