@@ -10,8 +10,9 @@ import pytest
 
 from potentiate.errors import UnknownNameError, UsageError
 from potentiate.exposure import expose as module
-from potentiate.exposure.courses import Unknown
+from potentiate.exposure.courses import Unknown, band
 from potentiate.exposure.expose import expose
+from potentiate.exposure.people import People
 from potentiate.exposure.regimen import parse_regimen
 from potentiate.library.disposition import Disposition
 
@@ -212,3 +213,29 @@ def test_saturable_elimination_far_below_km_is_linear(made_up):
     del made_up["variants"][0]["saturation"]
     made_up["variants"][0]["CL"] = number(4.0, "L/h")
     np.testing.assert_allclose(found, run(text, t_h=t).courses["piracetam"].uM, rtol=2e-6, atol=1e-9)
+
+
+def test_people_differ_as_reported_and_the_typical_one_lies_in_the_middle(made_up):
+    made_up["variants"][0]["V"]["omega2"] = 0.09
+    t = np.array([0.0, 5.0])
+    many = run("100 mg iv", people=People(n=2000, seed=3, variability=True), t_h=t).courses["piracetam"].uM
+    alone = run("100 mg iv", t_h=t).courses["piracetam"].uM
+    assert np.std(np.log(many[:, 0])) == pytest.approx(0.3, rel=0.05)
+    assert np.median(many[:, 0]) == pytest.approx(alone[0, 0], rel=0.03)
+    again = run("100 mg iv", people=People(n=2000, seed=3, variability=True), t_h=t).courses["piracetam"].uM
+    np.testing.assert_array_equal(many, again)
+
+
+def test_bands_are_quantiles():
+    values = np.random.default_rng(0).normal(size=(37, 11))
+    np.testing.assert_allclose(band(values, (0.05, 0.5, 0.95)), np.quantile(values, (0.05, 0.5, 0.95), axis=0))
+
+
+def test_interactions_within_what_their_study_leaves_open():
+    regimen = parse_regimen("caffeine 80 mg po; methylliberine 25 mg po")
+    area = {size: expose(regimen, interactions=size).courses["caffeine"].auc_uM_h[0] for size in ("low", "high", None)}
+    assert area["low"] == pytest.approx(area[None] / 0.41)
+    assert area["high"] == pytest.approx(area[None])
+    typical = expose(regimen)
+    assert any("0.41" in text for text in typical.assumed)
+    assert area[None] < typical.courses["caffeine"].auc_uM_h[0] < area["low"]

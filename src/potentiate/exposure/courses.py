@@ -155,7 +155,7 @@ class Exposure:
 
 
 def band(values: Array, quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> Array:
-    """Return quantiles over people.
+    """Return quantiles over people, interpolated linearly between them.
 
     Parameters
     ----------
@@ -164,5 +164,16 @@ def band(values: Array, quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0
     Returns
     -------
     array, shape (quantiles, ...)
+
+    Examples
+    --------
+    >>> band(np.array([1.0, 2.0, 4.0]), (0.0, 0.5, 0.75)).tolist()
+    [1.0, 2.0, 3.0]
     """
-    return np.quantile(values, quantiles, axis=0)
+    # sorting rows that lie together is several times faster than np.quantile over the first axis
+    ordered = np.sort(np.ascontiguousarray(np.moveaxis(values, 0, -1)), axis=-1)
+    place = np.asarray(quantiles) * (ordered.shape[-1] - 1)
+    below = np.floor(place).astype(int)
+    above = np.minimum(below + 1, ordered.shape[-1] - 1)
+    found = ordered[..., below] + (place - below) * (ordered[..., above] - ordered[..., below])
+    return np.moveaxis(found, -1, 0)

@@ -274,10 +274,9 @@ def _aligned(model: Compartments, state: Array, phase: Array, dt: float, count: 
     rows = on_grid(model, begun, dt, count, readings)
     if not skip.any():
         return rows
-    if (skip == skip[0]).all():
-        aligned = np.zeros_like(rows)
-        aligned[:, skip[0] :] = rows[:, : count - skip[0]]
-        return aligned
-    where = np.arange(count)[None, :] - skip[:, None]
-    moved = np.take_along_axis(rows, np.maximum(where, 0)[..., None], axis=1)
-    return moved * (where >= 0)[..., None]
+    aligned = np.zeros_like(rows)
+    for steps in np.unique(skip):  # few: lag times are short. Slices are cheaper than gathering each sample
+        if steps < count:
+            late = skip == steps
+            aligned[late, steps:] = rows[late, : count - steps]
+    return aligned

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from .body import Body, build_body
 from .courses import Course, Exposure, Unknown
 from .events import Event
 from .events import course as follow
+from .interaction import Applied, apply_interactions
 from .parameters import Drawn, typical_numbers
+from .people import TYPICAL, People, choose_variant, draw
 from .regimen import Dose, Regimen
 from .saturable import follow_saturable
 
@@ -42,25 +44,32 @@ def default_times(regimen: Regimen, follow_h: float = 24.0) -> Array:
 
 def expose(
     regimen: Regimen,
+    people: People = TYPICAL,
     *,
     species: str = "human",
     t_h: Any = None,
     variants: Mapping[str, str] | None = None,
     fix: Mapping[str, float] | None = None,
+    interactions: Literal["typical", "low", "high"] | None = "typical",
 ) -> Exposure:
     """Return the concentrations that a regimen brings about.
 
     Parameters
     ----------
     regimen : Regimen
+    people : People, optional
+        Who takes it; default one typical person.
     species : str
         A compound without a disposition in this species has an unknown course: numbers of another are never used.
     t_h : array, shape (m,), optional
         Ascending; default :func:`default_times`.
     variants : mapping of compound -> variant name, optional
-        Who was studied; default the first of each disposition.
+        Who was studied; default the variant that the people need, else the first of each disposition.
     fix : mapping of name -> value, optional
         Numbers given by hand, in L, L/h, 1/h, h: ``{"caffeine:buccal.mouth.fraction": 0.5}``.
+    interactions : {"typical", "low", "high"} or None
+        The size of pharmacokinetic interactions between what is taken, and with the people's medicines, within what
+        their studies leave open; None leaves them out.
 
     Returns
     -------
@@ -72,9 +81,10 @@ def expose(
         A route that no source describes, a name in `fix` that is not a number of a disposition.
     """
     times = default_times(regimen) if t_h is None else np.asarray(t_h, float)
+    applied = Applied() if interactions is None else apply_interactions(regimen.doses, people, species)
     courses: dict[str, Course] = {}
     unknown: dict[str, str] = {}
-    assumed: list[str] = []
+    assumed: list[str] = list(applied.assumed)
     given = dict(fix or {})
     for compound in regimen.compounds:
         disposition = find_disposition(compound, species)
@@ -82,14 +92,20 @@ def expose(
             unknown[compound] = _why_unknown(compound, species)
             continue
         mine = {k.split(":", 1)[1]: given.pop(k) for k in list(given) if k.split(":", 1)[0] == compound}
-        variant = (variants or {}).get(compound)
-        drawn = typical_numbers(disposition, variant, fix=mine, by_weight=any(d.per_kg for d in regimen.of(compound)))
+        variant = choose_variant(disposition, people, (variants or {}).get(compound) or applied.variants.get(compound))
+        drawn = draw(
+            disposition, people, variant, fix=mine, by_weight=any(d.per_kg for d in regimen.of(compound)),
+            factors=applied.of(compound, people, interactions or "typical"),
+        )  # fmt: skip
         assumed += drawn.assumed
         for one in _courses_of(disposition, variant, drawn, regimen.of(compound), times):
             courses[one.analyte] = _joined(courses.get(one.analyte), one)
     if given:
         raise UsageError(f"Unknown number {', '.join(given)}", do="write compound:name, as in caffeine:po.gut.ka")
-    return Exposure(regimen, species, times, courses, unknown, tuple(dict.fromkeys(assumed)))
+    return Exposure(
+        regimen, species, times, courses, unknown, tuple(dict.fromkeys(assumed)), applied.notes, people.n,
+        people.seed if people.n > 1 else None,
+    )  # fmt: skip
 
 
 def _why_unknown(compound: str, species: str) -> str:
