@@ -100,7 +100,8 @@ Direction = Literal["increase", "decrease", "mixed", "none", "unknown"]
 Quantity = Literal[
     "Kd", "Ki", "IC50", "EC50", "EC2x", "Bmax", "kon", "koff", "fold", "ratio", "maximum", "threshold",
     "occupancy", "dose", "Cmax", "Tmax", "AUC", "AUC ratio", "F", "CL", "CL/F", "CL renal", "V", "V/F",
-    "half-life", "half-life ratio", "ka", "tlag", "k12", "k21", "kel", "MRT", "fu", "fraction",
+    "half-life", "half-life ratio", "ka", "tlag", "k12", "k21", "k13", "k31", "kel", "ke0", "Vmax", "Km", "MRT", "fu",
+    "fraction",
     "plasma concentration", "brain concentration", "metabolite to parent",
 ]  # fmt: skip
 Species = Literal["human", "rat", "mouse", "gerbil", "monkey", "pigeon", "guinea pig", "rabbit"]
