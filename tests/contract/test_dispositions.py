@@ -95,6 +95,15 @@ def test_values_lie_within_their_intervals_and_in_sensible_ranges(identifier: st
 
 
 @pytest.mark.parametrize("identifier", IDS)
+def test_first_pass_gives_away_no_more_than_there_is(identifier: str) -> None:
+    document = read(identifier)
+    for variant in document.variants:
+        for route in document.routes_of(variant.name).values():
+            for branch in route.branches:
+                assert sum(n.internal() for n in branch.first_pass.values()) <= 1
+
+
+@pytest.mark.parametrize("identifier", IDS)
 def test_a_relative_course_has_no_height(identifier: str) -> None:
     document = read(identifier)
     for variant in document.variants:
