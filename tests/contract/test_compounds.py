@@ -192,7 +192,8 @@ def test_caution_starts_at_its_threshold() -> None:
     assert sum("(solubility)" in t for t in cautions(aniracetam, 1000.0)) == 1
     assert sum("(solubility)" in t for t in cautions(aniracetam, 20000.0)) == 2
     assert cautions(find_compound("l-theanine"), 1e5) == []
-    assert [sum("(toxicity)" in t for t in cautions(find_compound("caffeine"), uM)) for uM in (70, 80, 420)] == [0, 1, 2]
+    caffeine = find_compound("caffeine")
+    assert [sum("(toxicity)" in t for t in cautions(caffeine, uM)) for uM in (70, 80, 420)] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("concentration_uM", [-1.0, float("nan"), float("inf")])
