@@ -30,6 +30,8 @@ def dose(
     all_effects: Annotated[bool, Parameter(negative="")] = False,
     matrix: str | None = None,
     mouth_fraction: float | None = None,
+    onset: float = 0.2,
+    window: float = 0.5,
     fix: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     json: Annotated[bool, Parameter(negative="")] = False,
     out: str | None = None,
@@ -58,6 +60,8 @@ def dose(
         plasma | free | brain | csf: compare all effects with this concentration.
     mouth_fraction : float
         Part of a buccal, sublingual, gum or pouch dose that is absorbed in the mouth, 0 to 1.
+    onset, window : float
+        Onset: first time above this share of the largest effect; window: time above that one.
     fix : list of str
         Numbers given by hand, in L, L/h, 1/h, h: ``--fix po.gut.ka=1.5``.
     json : bool
@@ -83,10 +87,10 @@ def dose(
     numbers = _numbers(found.id, fix, mouth_fraction, sorted({d.route for d in doses.doses}))
     study = study_dose(
         doses, species=species, hours=hours, target=target, every_effect=all_effects, matrix=matrix,
-        variants={found.id: variant} if variant else None, fix=numbers,
+        variants={found.id: variant} if variant else None, fix=numbers, onset_share=onset, window_share=window,
     )  # fmt: skip
     inputs = {"compound": found.id, "regimen": regimen, "species": species, "hours": hours, "variant": variant,
-              "target": study.rulers[0].target, "fix": numbers}  # fmt: skip
+              "target": study.rulers[0].target, "fix": numbers, "onset": onset, "window": window}  # fmt: skip
     return finish(_result(study, found.id, found.name, inputs), as_json=json, out=out)
 
 
@@ -118,7 +122,7 @@ def _numbers(compound: str, fix: tuple[str, ...], mouth: float | None, routes: l
 
 
 # ------------------------------------------------------------------------------------------------ results
-_COLUMNS = ("of", "what", "unit", "typical", "5 %", "95 %", "remark")
+_COLUMNS = ("of", "what", "unit", "typical", "low", "high", "remark")
 
 
 def _result(study: DoseStudy, compound: str, name: str, inputs: dict[str, Any]) -> Result:
@@ -129,6 +133,7 @@ def _result(study: DoseStudy, compound: str, name: str, inputs: dict[str, Any]) 
         for of, o in study.observables
     ]
     works = {s for c in study.typical.courses.values() for s in c.sources}
+    works |= {s for o in study.occupancies for s in o.sources}
     works |= {s for r in study.rulers for m in r.marks for s in m.sources}
     people = f"{study.drawn} people" if study.drawn > 1 else "typical person"
     saves: dict[str, Any] = {"ruler": ("ruler.csv", lambda path: _write_ruler(study.rulers, path))}
@@ -144,7 +149,9 @@ def _result(study: DoseStudy, compound: str, name: str, inputs: dict[str, Any]) 
 
 def _row(of: str, o: Observable) -> list[Any]:
     low, high = o.interval or (None, None)
-    remark = f"unknown: {o.reason}" if not o.known else ""
+    remark = f"unknown: {o.reason}" if not o.known else o.reason or ""
+    if o.interval is not None and not remark:
+        remark = "5-95 % of people" if "percentile" in o.convention else o.convention.removeprefix("interval: ")
     return [of, o.id, o.unit, o.value if o.known else None, low, high, remark]
 
 

@@ -15,7 +15,9 @@ from ..exposure.expose import default_times, expose
 from ..exposure.regimen import Regimen, parse_regimen
 from ..library.compound import find_compound
 from ..library.compound_terms import Species
+from ..library.disposition import find_disposition
 from ..measures.observable import Observable, missing
+from .dose_occupancy import OccupancyStudy, study_occupancy
 from .effect_line import ASSUMED_FREE, ASSUMED_HILL, ASSUMED_TOTAL, EffectLine, effect_lines
 from .ruler import Ruler, ruler
 
@@ -50,24 +52,6 @@ class AnalyteStudy:
     people_uM: Array | None
     relative: bool
     unknown: str | None
-    observables: list[Observable]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class OccupancyRow:
-    """Occupancy of one target in one person (with a band of people), by some ligands."""
-
-    label: str
-    typical: Array
-    people: Array | None = None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class OccupancyStudy:
-    """Occupancy of one target over time."""
-
-    target: str
-    rows: list[OccupancyRow]
     observables: list[Observable]
 
 
@@ -126,6 +110,8 @@ def study_dose(
     matrix: str | None = None,
     variants: Mapping[str, str] | None = None,
     fix: Mapping[str, float] | None = None,
+    onset_share: float = 0.2,
+    window_share: float = 0.5,
 ) -> DoseStudy:
     """Follow a regimen from the dose to the concentration at which it would act.
 
@@ -145,7 +131,10 @@ def study_dose(
     matrix : str, optional
         ``plasma``, ``free``, ``brain`` or ``csf``: compare all effects with this concentration.
     variants, fix
-        As for :func:`~potentiate.exposure.expose.expose`.
+        As for :func:`~potentiate.exposure.expose.expose`. Without a variant, occupancy is that of every typical person
+        that was studied.
+    onset_share, window_share : float
+        Onset is the first time above this share of the maximum, the window the time above that one.
 
     Returns
     -------
@@ -176,11 +165,34 @@ def study_dose(
         for c in regimen.compounds
         for a in _with_metabolites(c, typical)
     ]
-    assumed = [*typical.assumed, *_assumed(lines, free_known, matrix)]
-    return DoseStudy(
-        regimen, species, times, analytes, lines, [], rulers, typical, people, list(dict.fromkeys(assumed)),
-        [*typical.notes], people.seed, people.people,
+    persons = _persons(regimen, species, times, typical, variants, fix)
+    occupancies = study_occupancy(
+        persons, None if people is typical else people, target=rulers[0].target if target else None,
+        onset_share=onset_share, window_share=window_share,
     )  # fmt: skip
+    assumed = [*typical.assumed, *_assumed(lines, free_known, matrix), *(t for o in occupancies for t in o.assumed)]
+    notes = [*typical.notes, *(t for o in occupancies for t in o.notes)]
+    return DoseStudy(
+        regimen, species, times, analytes, lines, occupancies, rulers, typical, people, list(dict.fromkeys(assumed)),
+        list(dict.fromkeys(notes)), people.seed, people.people,
+    )  # fmt: skip
+
+
+def _persons(
+    regimen: Regimen, species: str, times: Array, typical: Exposure, variants: Mapping[str, str] | None,
+    fix: Mapping[str, float] | None,
+) -> dict[str, Exposure]:  # fmt: skip
+    """Return the typical persons: all variants of the first compound, unless one was asked for."""
+    compound = regimen.compounds[0]
+    disposition = find_disposition(compound, species)
+    if disposition is None or len(disposition.variants) < 2 or variants:
+        return {"": typical}
+    names = [v.name for v in disposition.variants]
+    found = {names[0]: typical}
+    for name in names[1:2]:
+        if set(disposition.routes_of(name)) >= {d.route for d in regimen.of(compound)}:
+            found[name] = expose(regimen, species=species, t_h=times, variants={compound: name}, fix=fix)
+    return found
 
 
 def known_species(species: str) -> None:

@@ -15,6 +15,8 @@ from ..errors import UsageError
 from ..library.compound import Compound, find_compound
 from ..library.compound_parts import Action, Parameter
 from ..library.disposition import find_disposition
+from ..library.effect import occupancies_of
+from ..library.effect_constants import ligands
 from ..library.modulator import NumberDoc, find_action
 from ..units import parse
 
@@ -81,6 +83,8 @@ class Mark:
         The reason.
     half : bool
         Whether it is the concentration of half an effect, or of half occupancy: a course can be compared with it.
+    best_uM : float
+        The value within the range, where the source gives one.
     """
 
     compound: str
@@ -96,6 +100,7 @@ class Mark:
     detail: str = ""
     unknown: str | None = None
     half: bool = False
+    best_uM: float = math.nan
 
     def __post_init__(self) -> None:
         known = math.isfinite(self.low_uM) and math.isfinite(self.high_uM)
@@ -111,7 +116,9 @@ class Mark:
 
     @property
     def middle_uM(self) -> float:
-        """Geometric middle."""
+        """The best value where one is given, else the geometric middle."""
+        if math.isfinite(self.best_uM):
+            return self.best_uM
         return math.sqrt(self.low_uM * self.high_uM)
 
 
@@ -149,6 +156,7 @@ def document_marks(compound: Compound, species: str = "human") -> Iterator[Mark]
     for action in compound.actions:
         yield from _action_marks(compound, action)
     yield from _model_marks(compound)
+    yield from _occupancy_marks(compound)
     for name, pk in compound.pharmacokinetics.items():
         for p in pk.parameters:
             yield from _exposure_mark(compound, p, name)
@@ -274,6 +282,29 @@ def _model_marks(compound: Compound) -> Iterator[Mark]:
     sources = (key.group(0),) if key else ()
     yield Mark(compound.id, "constant", "in vitro", what, value, value, target, None, sources, standing,
                kd.reason or said, half=True)  # fmt: skip
+
+
+def _occupancy_marks(compound: Compound) -> Iterator[Mark]:
+    """Yield the constants with which occupancy in a body is computed."""
+    for document in occupancies_of(compound.id):
+        numbers = {x.compound: x.constant or x.ratio for x in document.ligands}
+        number = numbers.get(compound.id)
+        if number is None:  # only a bound is known
+            continue
+        matrix = {"free": "free plasma", "csf": "CSF"}.get(document.matrix, document.matrix)
+        target, what = str(document.target), f"half of the {document.target} occupied"
+        try:
+            found = next(x for x in ligands(document) if x.compound == compound.id)
+        except ValueError as error:
+            yield unknown_mark(compound.id, "effect", matrix, what, str(error), target=target)
+            continue
+        in_people = document.trust in ("measured in people", "calibrated on people")
+        standing: Standing = {"read": "reported", "unknown": "unknown"}.get(number.status, number.status)  # type: ignore[assignment]
+        if standing == "reported" and (number.secondary or document.trust == "low"):
+            standing = "secondary"
+        sources = tuple(re.findall(r"[A-Za-z0-9-]+", number.source or ""))[:1]
+        yield Mark(compound.id, "effect" if in_people else "binding", matrix, what, found.low_uM, found.high_uM, target,
+                   document.species, sources, standing, number.reason or "", half=True, best_uM=found.constant_uM)  # fmt: skip
 
 
 def _exposure_mark(compound: Compound, p: Parameter, species: str) -> Iterator[Mark]:

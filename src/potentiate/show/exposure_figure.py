@@ -61,7 +61,7 @@ def exposure_figure(study: DoseStudy, title: str = "") -> Figure:
     others = [a for a in shown if a.parent is not None]
     panels: list[Any] = [("course", [a]) for a in parents]
     panels += [("course", others)] if others else []
-    panels += [("occupancy", o) for o in study.occupancies]
+    panels += [("occupancy", o) for o in study.occupancies if o.rows]
     silent = [a for a in study.analytes if a.typical_uM is None]
     lines = [line for a in silent for line in textwrap.wrap(f"{a.name}: unknown, no curve: {a.unknown}", 130)]
     rows = math.ceil(len(panels) / 2)
@@ -227,9 +227,9 @@ def _occupancy(ax: Axes, study: DoseStudy, occupancy: Any) -> None:
     for level in (20.0, 50.0):
         if level < 1.3 * top:
             ax.axhline(level, color=FAINT, linewidth=0.8, zorder=0)
-    ax.set_ylim(0, max(1.35 * top, 1e-3))
+    ax.set_ylim(0, max((1.2 + 0.12 * len(occupancy.rows)) * top, 1e-3))
     ax.set_xlim(t[0], _end(study, t))
     ax.set_ylabel("occupied (%)")
     ax.set_title(f"{occupancy.target}: occupancy")
-    ax.legend(loc="upper right", ncols=1 + (len(occupancy.rows) > 2))
+    ax.legend(loc="upper right")
     _times(ax, study, t, tick)

@@ -256,10 +256,12 @@ def _draw_gap(ax: Axes, ruler: Ruler, lines: list[_Line]) -> None:
         return
     ax.annotate("", (low.low_uM, end), (top.high_uM, end),
                 arrowprops={"arrowstyle": "<->", "color": BLACK, "lw": 1.0, "shrinkA": 0, "shrinkB": 4})  # fmt: skip
-    middle = math.sqrt(low.low_uM * top.high_uM)
+    left, right = ax.get_xlim()
+    short = abs(ruler.gap.value) / math.log10(right / left) < 0.25  # no room between the two
+    middle = min(low.low_uM, top.high_uM) * 0.9 if short else math.sqrt(low.low_uM * top.high_uM)
     way = "below" if ruler.gap.value > 0 else "above"
     text = f"{abs(ruler.gap.value):.1f} orders {way}"
-    ax.text(middle, end - 0.12, text, fontsize=SMALL, ha="center", va="bottom", fontweight="bold",
+    ax.text(middle, end if short else end - 0.12, text, fontsize=SMALL, ha="right" if short else "center", va="center" if short else "bottom", fontweight="bold",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, zorder=4)  # fmt: skip
 
 
