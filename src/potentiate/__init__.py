@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from . import measures as measures
     from . import protocols as protocols
     from .evidence.battery import run_battery as run_battery
+    from .evidence.dose_study import study_dose as study_dose
+    from .evidence.ruler import ruler as ruler
     from .exchange import export as export
     from .exposure.bath import Bath as Bath
+    from .exposure.expose import expose as expose
+    from .exposure.regimen import parse_regimen as parse_regimen
     from .inference.conditions import read_conditions as read_conditions
     from .inference.discriminate import discriminate as discriminate
     from .inference.experiment import Experiment as Experiment
@@ -74,6 +78,7 @@ _PUBLIC = {
     "Synapse": ("preparations.synapse", "Synapse"),
     "apply_modulator": ("kinetics.modulator", "apply_modulator"),
     "export": ("exchange", "export"),
+    "expose": ("exposure.expose", "expose"),
     "find_action": ("library.modulator", "find_action"),
     "find_compound": ("library.compound", "find_compound"),
     "find_finding": ("library.finding", "find_finding"),
@@ -83,14 +88,17 @@ _PUBLIC = {
     "load_fit": ("inference.store", "load_fit"),
     "measure_experiment": ("preparations.slice_study", "measure_experiment"),
     "measures": ("measures", None),
+    "parse_regimen": ("exposure.regimen", "parse_regimen"),
     "protocols": ("protocols", None),
     "read": ("recordings", "read"),
     "read_conditions": ("inference.conditions", "read_conditions"),
     "resolve_receptor": ("library.receptor", "resolve"),
+    "ruler": ("evidence.ruler", "ruler"),
     "run": ("preparations", "run"),
     "run_battery": ("evidence.battery", "run_battery"),
     "scheme_ids": ("library.scheme", "scheme_ids"),
     "study_exposure": ("preparations.exposure_study", "study_exposure"),
+    "study_dose": ("evidence.dose_study", "study_dose"),
     "study_patch": ("preparations.patch_study", "study_patch"),
     "study_synapse": ("preparations.synapse_study", "study_synapse"),
     "write": ("recordings", "write"),

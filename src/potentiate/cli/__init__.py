@@ -118,8 +118,13 @@ def _check_out(words: list[str]) -> None:
 
 
 def _check_signs(words: list[str]) -> None:
-    """Say that a concentration is negative, where the option parser would only see an unknown option."""
+    """Say that a concentration or a dose is negative, where the option parser would only see an unknown option."""
     from ..units import parse_concentration
+
+    if words[:1] == ["dose"] and len(words) > 2 and words[2][:1] == "-" and words[2][1:2].isdigit():
+        from ..exposure.regimen import parse_regimen
+
+        parse_regimen(words[2], words[1])
 
     after_conc = False
     for word in words:

@@ -83,6 +83,7 @@ def _exposure(compound: Compound, finding: Finding) -> Iterator[Mark]:
     species = next((s for s, words in _SPECIES.items() if re.search(words, said, re.I)), None)
     if ends is None or ends[0] <= 0 or matrix is None or "AUC" in finding.observable:
         return
-    what = finding.observable if len(finding.protocol) > 60 else f"{finding.observable}, {finding.protocol}"
+    said = [finding.observable.removeprefix("plasma ").removeprefix(f"{compound.id} "), finding.concentration]
+    what = ", ".join(filter(None, [*said, finding.protocol if len(finding.protocol) < 40 else ""]))
     yield Mark(compound.id, "exposure", matrix, what, *ends, None, species, (finding.source.key or finding.id,),
                _standing(finding), finding.caveat or "")  # fmt: skip

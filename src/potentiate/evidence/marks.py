@@ -304,7 +304,8 @@ def _occupancy_marks(compound: Compound) -> Iterator[Mark]:
             standing = "secondary"
         sources = tuple(re.findall(r"[A-Za-z0-9-]+", number.source or ""))[:1]
         yield Mark(compound.id, "effect" if in_people else "binding", matrix, what, found.low_uM, found.high_uM, target,
-                   document.species, sources, standing, number.reason or "", half=True, best_uM=found.constant_uM)  # fmt: skip
+                   document.species, sources, standing, number.reason or "", half=True,
+                   best_uM=found.constant_uM)  # fmt: skip
 
 
 def _exposure_mark(compound: Compound, p: Parameter, species: str) -> Iterator[Mark]:

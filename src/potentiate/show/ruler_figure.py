@@ -261,8 +261,9 @@ def _draw_gap(ax: Axes, ruler: Ruler, lines: list[_Line]) -> None:
     middle = min(low.low_uM, top.high_uM) * 0.9 if short else math.sqrt(low.low_uM * top.high_uM)
     way = "below" if ruler.gap.value > 0 else "above"
     text = f"{abs(ruler.gap.value):.1f} orders {way}"
-    ax.text(middle, end if short else end - 0.12, text, fontsize=SMALL, ha="right" if short else "center", va="center" if short else "bottom", fontweight="bold",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, zorder=4)  # fmt: skip
+    place: Any = {"ha": "right", "va": "center"} if short else {"ha": "center", "va": "bottom"}
+    ax.text(middle, end if short else end - 0.12, text, fontsize=SMALL, fontweight="bold", zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, **place)  # fmt: skip
 
 
 def _tension_notes(ruler: Ruler) -> list[str]:
