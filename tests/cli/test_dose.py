@@ -40,6 +40,11 @@ REFUSED = {
     "mouth": (("caffeine", "200 mg po", "--mouth-fraction", "0.3"), ["no dose is given in the mouth"]),
     "fix, no number": (("caffeine", "200 mg po", "--fix", "po.gut.ka=fast"), ["'po.gut.ka=fast'", "po.gut.ka=1.5"]),
     "fix, no such name": (("caffeine", "200 mg po", "--fix", "po.gut.kaa=1"), ["po.gut.kaa", "po.gut.ka"]),
+    "unknown covariate": (("caffeine", "200 mg po", "--who", "smokr"), ["'smokr'", "closest: smoker"]),
+    "covariate out of range": (("caffeine", "200 mg po", "--who", "age=700"), ["Age of 700", "18 to 100"]),
+    "contradictory covariates": (("caffeine", "200 mg po", "--who", "male, pregnant"), ["Contradictory"]),
+    "weight without a unit": (("caffeine", "200 mg po", "--weight", "60"), ["weight without a unit", "kg"]),
+    "nobody": (("caffeine", "200 mg po", "--people", "0"), ["0 people"]),
     "no regimen": (("caffeine",), ["No regimen of Caffeine", "--ruler"]),
     "ruler and regimen": (("caffeine", "200 mg po", "--ruler"), ["leave one out"]),
 }
@@ -71,7 +76,8 @@ def test_a_dose_gives_numbers_courses_and_a_ruler(potentiate, tmp_path):
     assert cmax["value"] == pytest.approx(peak, rel=1e-4)
     assert float(rows[0]["time (h)"]) == 8.0
     assert float(rows[-1]["time (h)"]) == pytest.approx(20.0, abs=0.02)
-    occupied = [o for o in body["observables"] if o["id"].startswith("peak occupancy") and "A1" in o["conditions"]["of"]]
+    a1 = [o for o in body["observables"] if o["conditions"]["of"] == "adenosine A1 receptor"]
+    occupied = [o for o in a1 if o["id"].startswith("peak occupancy")]
     assert len(occupied) >= 4, "two persons, with and without paraxanthine"
     assert {"perera2013", "elmenhorst2012"} <= set(body["references"])
 

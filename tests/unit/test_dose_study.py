@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from potentiate.errors import NoPharmacologyError, UnknownNameError, UsageError
 from potentiate.evidence.dose_study import DoseStudy, study_dose, time_above
+from potentiate.exposure.people_text import parse_people
 from potentiate.measures.observable import Observable
 
 
@@ -80,7 +81,35 @@ def test_another_species_never_borrows_numbers() -> None:
         study_dose("10 mg po", "caffeine", species="rabit")
 
 
+def test_people_differ_and_the_typical_one_stays() -> None:
+    drawn = study_dose("200 mg po 08:00", "caffeine", parse_people("smoker", 200, seed=3), hours=12)
+    alone = study_dose("200 mg po 08:00", "caffeine", parse_people("smoker"), hours=12)
+    assert drawn.drawn == 200
+    assert drawn.seed == 3
+    for id, unit in (("Cmax", "mg/L"), ("AUC", "mg h/L"), ("half-life", "h")):
+        many, one = of(drawn, "caffeine", id, unit), of(alone, "caffeine", id, unit)
+        assert many.value == one.value
+        assert one.interval is None
+        assert many.interval is not None
+        assert float(str(many.interval[0])) < many.value < float(str(many.interval[1]))
+    # smoking multiplies clearance by 1.65 and nothing else
+    assert of(alone, "caffeine", "AUC", "mg h/L").value == pytest.approx(200 / 6.33 / 1.65, rel=1e-3)
+    mark = next(m for m in drawn.rulers[0].own("exposure") if m.standing == "simulated" and m.matrix == "plasma")
+    assert mark.low_uM < of(drawn, "caffeine", "Cmax", "uM").value < mark.high_uM
+
+
+def test_both_typical_persons_unless_one_is_named() -> None:
+    names = {row.label.split(",")[0] for o in study_dose("200 mg po", "caffeine").occupancies for row in o.rows}
+    assert {"habitual", "abstinent"} <= names
+    for options in ({"variants": {"caffeine": "abstinent"}}, {"people": parse_people("habitual=0 mg/d")}):
+        rows = study_dose("200 mg po", "caffeine", **options).occupancies[0].rows
+        assert rows[0].typical.max() == pytest.approx(0.2125, abs=0.001)  # 3.51 / (3.51 + 13)
+        assert {row.label for row in rows} == {"typical person", "with paraxanthine"}
+
+
 def test_refusals() -> None:
+    with pytest.raises(UsageError, match="people at"):
+        study_dose("100 mg po", "caffeine", parse_people("", 1_000_000))
     with pytest.raises(NoPharmacologyError):
         study_dose("100 mg po", "imuracetam")
     with pytest.raises(UsageError, match="year"):

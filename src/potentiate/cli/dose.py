@@ -24,8 +24,13 @@ def dose(
     *,
     ruler: Annotated[bool, Parameter(negative="")] = False,
     hours: float = 24.0,
+    people: int = 1,
+    who: str = "",
+    seed: int = 1,
+    weight: str | None = None,
     species: str = "human",
     variant: str | None = None,
+    no_interactions: Annotated[bool, Parameter(negative="")] = False,
     target: str | None = None,
     all_effects: Annotated[bool, Parameter(negative="")] = False,
     matrix: str | None = None,
@@ -48,10 +53,21 @@ def dose(
         Only the concentration ruler, without a regimen.
     hours : float
         Followed after the last dose.
+    people : int
+        So many are drawn, with the spread between them that sources report.
+    who : str
+        What is said of all or some of them: ``"smoker, age=70"``, ``"weight=60 kg, 20% oral-contraceptive"``,
+        ``"takes=warfarin"``.
+    seed : int
+        Of the draws.
+    weight : str
+        Body weight, e.g. ``"60 kg"``.
     species : str
         human | rat | mouse ...; without parameters in it the course is unknown.
     variant : str
         Whose numbers: a variant of the compound's disposition, e.g. abstinent.
+    no_interactions : bool
+        Leave out pharmacokinetic interactions between what is taken, and with medicines.
     target : str
         Of the gap and of the effects, e.g. ``"AMPA receptor"`` or A2A.
     all_effects : bool
@@ -81,15 +97,21 @@ def dose(
             raise UsageError("--ruler and a regimen", do="leave one out: a run with a regimen shows the ruler too")
         return finish(_ruler_result(found.id, species, target), as_json=json, out=out)
     from ..evidence.dose_study import study_dose
+    from ..exposure.people_text import answers, parse_people
     from ..exposure.regimen import parse_regimen
 
+    taken_by = parse_people(", ".join(filter(None, [who, f"weight={weight}" if weight else ""])), people, seed,
+                            where="--who")  # fmt: skip
     doses = parse_regimen(regimen, found.id)
     numbers = _numbers(found.id, fix, mouth_fraction, sorted({d.route for d in doses.doses}))
     study = study_dose(
-        doses, species=species, hours=hours, target=target, every_effect=all_effects, matrix=matrix,
+        doses, people=taken_by, species=species, hours=hours, target=target, every_effect=all_effects, matrix=matrix,
         variants={found.id: variant} if variant else None, fix=numbers, onset_share=onset, window_share=window,
+        interactions=None if no_interactions else "typical",
     )  # fmt: skip
-    inputs = {"compound": found.id, "regimen": regimen, "species": species, "hours": hours, "variant": variant,
+    study.notes.extend(a.show() for a in answers(taken_by, study.regimen.compounds))
+    inputs = {"compound": found.id, "regimen": regimen, "people": taken_by.show(), "n": people, "species": species,
+              "interactions": not no_interactions, "hours": hours, "variant": variant,
               "target": study.rulers[0].target, "fix": numbers, "onset": onset, "window": window}  # fmt: skip
     return finish(_result(study, found.id, found.name, inputs), as_json=json, out=out)
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..errors import UnknownNameError, UsageError
 from ..exposure.courses import Course, Exposure, Unknown
 from ..exposure.expose import default_times, expose
+from ..exposure.people import TYPICAL, People
 from ..exposure.regimen import Regimen, parse_regimen
 from ..library.compound import find_compound
 from ..library.compound_terms import Species
+from ..library.covariate import all_covariates
 from ..library.disposition import find_disposition
 from ..measures.observable import Observable, missing
 from .dose_occupancy import OccupancyStudy, study_occupancy
@@ -22,6 +24,9 @@ from .effect_line import ASSUMED_FREE, ASSUMED_HILL, ASSUMED_TOTAL, EffectLine, 
 from .ruler import Ruler, ruler
 
 Array = np.ndarray
+
+#: people times samples; each analyte then takes 400 MB
+MOST_VALUES = 50_000_000
 
 BETWEEN = "interval: 5th to 95th percentile between people"
 
@@ -102,6 +107,7 @@ class DoseStudy:
 def study_dose(
     regimen: Regimen | str,
     compound: str | None = None,
+    people: People = TYPICAL,
     *,
     species: str = "human",
     hours: float = 24.0,
@@ -110,6 +116,7 @@ def study_dose(
     matrix: str | None = None,
     variants: Mapping[str, str] | None = None,
     fix: Mapping[str, float] | None = None,
+    interactions: Literal["typical", "low", "high"] | None = "typical",
     onset_share: float = 0.2,
     window_share: float = 0.5,
 ) -> DoseStudy:
@@ -121,6 +128,8 @@ def study_dose(
         Text is read by :func:`~potentiate.exposure.regimen.parse_regimen`.
     compound : str, optional
         What is taken, where the text does not name it.
+    people : People
+        Who takes it; several are drawn, and the typical one of them is run beside them.
     species : str
     hours : float
         Followed after the last dose.
@@ -130,7 +139,7 @@ def study_dose(
         Compare with all constants, also second-hand ones; by default with the best of each target.
     matrix : str, optional
         ``plasma``, ``free``, ``brain`` or ``csf``: compare all effects with this concentration.
-    variants, fix
+    variants, fix, interactions
         As for :func:`~potentiate.exposure.expose.expose`. Without a variant, occupancy is that of every typical person
         that was studied.
     onset_share, window_share : float
@@ -153,46 +162,66 @@ def study_dose(
     if matrix not in (None, "plasma", "free", "brain", "csf"):
         raise UsageError(f"Unknown matrix {matrix!r}", do="use plasma, free, brain or csf")
     times = default_times(regimen, hours)
-    typical = expose(regimen, species=species, t_h=times, variants=variants, fix=fix)
-    people = typical
-    rulers = [ruler(c, people, species=species, target=target) for c in regimen.compounds]
+    if people.n * len(times) > MOST_VALUES:
+        raise UsageError(f"{people.n} people at {len(times)} times", why="their courses do not fit in memory",
+                         do=f"draw at most {MOST_VALUES // len(times)}, or follow them for less time")  # fmt: skip
+    one = _typical(people)
+
+    def follow(who: People, chosen: Mapping[str, str] | None = variants) -> Exposure:
+        return expose(regimen, who, species=species, t_h=times, variants=chosen, fix=fix, interactions=interactions)
+
+    typical = follow(one)
+    drawn = follow(people) if people.n > 1 else typical
+    rulers = [ruler(c, drawn, species=species, target=target) for c in regimen.compounds]
     free_known = [a for a, c in typical.courses.items() if not isinstance(c.free_uM(), Unknown)]
     marks = [m for r in rulers for m in r.marks if m.compound in typical.courses]
     lines = effect_lines(marks, target=rulers[0].target if target else None, every=every_effect, matrix=matrix,
                          free_known=free_known)  # fmt: skip
     analytes = [
-        _analyte(regimen, a, typical, people, [e for e in lines if e.compound == a])
+        _analyte(regimen, a, typical, drawn, [e for e in lines if e.compound == a])
         for c in regimen.compounds
         for a in _with_metabolites(c, typical)
     ]
-    persons = _persons(regimen, species, times, typical, variants, fix)
+    persons = {"": typical}
+    if not variants:
+        persons = {name: follow(one, chosen) if chosen else typical for name, chosen in _persons(regimen, typical, one)}
     occupancies = study_occupancy(
-        persons, None if people is typical else people, target=rulers[0].target if target else None,
+        persons, None if drawn is typical else drawn, target=rulers[0].target if target else None,
         onset_share=onset_share, window_share=window_share,
     )  # fmt: skip
-    assumed = [*typical.assumed, *_assumed(lines, free_known, matrix), *(t for o in occupancies for t in o.assumed)]
-    notes = [*typical.notes, *(t for o in occupancies for t in o.notes)]
+    assumed = [*drawn.assumed, *_assumed(lines, free_known, matrix), *(t for o in occupancies for t in o.assumed)]
+    notes = [*drawn.notes, *(t for o in occupancies for t in o.notes)]
     return DoseStudy(
-        regimen, species, times, analytes, lines, occupancies, rulers, typical, people, list(dict.fromkeys(assumed)),
-        list(dict.fromkeys(notes)), people.seed, people.people,
+        regimen, species, times, analytes, lines, occupancies, rulers, typical, drawn, list(dict.fromkeys(assumed)),
+        list(dict.fromkeys(notes)), drawn.seed, drawn.people,
     )  # fmt: skip
 
 
-def _persons(
-    regimen: Regimen, species: str, times: Array, typical: Exposure, variants: Mapping[str, str] | None,
-    fix: Mapping[str, float] | None,
-) -> dict[str, Exposure]:  # fmt: skip
-    """Return the typical persons: all variants of the first compound, unless one was asked for."""
+def _typical(people: People) -> People:
+    """Return the typical one of these people; what holds for a share of them is left out."""
+    whole = tuple(s for s in people.covariates if s.share == 1)
+    return dataclasses.replace(people, n=1, covariates=whole, variability=False, uncertainty=False)
+
+
+def _persons(regimen: Regimen, typical: Exposure, people: People) -> list[tuple[str, dict[str, str] | None]]:
+    """Return the typical persons that the first compound was studied in, the reference first (with no variant named).
+
+    They are the variants that something said of people chooses, as habitual intake does; where it is said already there
+    is one person.
+    """
     compound = regimen.compounds[0]
-    disposition = find_disposition(compound, species)
-    if disposition is None or len(disposition.variants) < 2 or variants:
-        return {"": typical}
-    names = [v.name for v in disposition.variants]
-    found = {names[0]: typical}
-    for name in names[1:2]:
-        if set(disposition.routes_of(name)) >= {d.route for d in regimen.of(compound)}:
-            found[name] = expose(regimen, species=species, t_h=times, variants={compound: name}, fix=fix)
-    return found
+    disposition = find_disposition(compound, typical.species)
+    chosen: dict[str, None] = {}
+    for document in all_covariates() if typical.species == "human" else ():
+        own = [v.variant for v in document.variants if v.compound == compound]
+        if own and people.stated(document.id):
+            return [("", None)]
+        chosen |= dict.fromkeys(own)
+    if disposition is None or len(chosen) < 2:
+        return [("", None)]
+    first, routes = disposition.variants[0].name, {d.route for d in regimen.of(compound)}
+    others = [v for v in chosen if v != first and routes <= set(disposition.routes_of(v))]
+    return [(first, None), *[(name, {compound: name}) for name in others]]
 
 
 def known_species(species: str) -> None:
