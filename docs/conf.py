@@ -25,6 +25,7 @@ extensions = [
     "numpydoc",
     "sphinxcontrib.bibtex",
     "conventions_table",
+    "people_tables",
     "bibliography_style",
 ]
 # tables that pages include are no pages

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from potentiate.errors import UnknownNameError
+from potentiate.errors import UnknownNameError, UsageError
 from potentiate.exposure.interaction import Applied, apply_interactions, find_interactions
 from potentiate.exposure.people import TYPICAL, People
 from potentiate.exposure.people_text import parse_people
 from potentiate.exposure.regimen import parse_regimen
+from potentiate.exposure.static_interaction import gut_activities
+from potentiate.library.interaction import find_interaction
 
 
 def ids(compounds: list[str], people: str = "", **options: bool) -> list[str]:
@@ -165,3 +167,26 @@ def test_factors_are_drawn_within_their_limits() -> None:
     assert np.array_equal(
         study, applied("caffeine 150 mg po 08:00; methylliberine 100 mg po 08:00").of("caffeine", people)["CL"]
     )
+
+
+# ----------------------------------------------------------------------------------------------- static model
+def test_two_laboratories_disagree_on_bacopa() -> None:
+    found = {(a.enzyme, a.source): a.activity for a in gut_activities(find_interaction("bacopa-cyp"))}
+    for enzyme in ("CYP3A4", "CYP2C9", "CYP2C19"):
+        assert found[enzyme, "bacopa-cyp2014"] < 0.1  # what its authors computed: less than 10 %
+    assert found["CYP2C9", "bacopa-cyp2017"] == pytest.approx(1 / (1 + 600 / 184.7))
+    assert found["CYP2C9", "bacopa-cyp2017"] > 10 * found["CYP2C9", "bacopa-cyp2014"]
+
+
+def test_the_gut_wall_cannot_give_more_than_it_takes() -> None:
+    for activity in gut_activities(find_interaction("bacopa-cyp")):
+        assert activity.auc_ratio(1.0) == 1.0  # caffeine: all of it arrives
+        assert 1.0 < activity.auc_ratio(0.5) < 2.0
+    half = gut_activities(find_interaction("bacopa-cyp"), dose_mg=150)
+    whole = gut_activities(find_interaction("bacopa-cyp"))
+    assert all(h.activity > w.activity for h, w in zip(half, whole, strict=True))
+    assert gut_activities(find_interaction("caffeine-pregnancy")) == []
+    with pytest.raises(UsageError):
+        gut_activities(find_interaction("bacopa-cyp"), dose_mg=0)
+    with pytest.raises(UsageError):
+        half[0].auc_ratio(0.0)

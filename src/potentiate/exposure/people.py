@@ -244,14 +244,19 @@ def _applies(doc: CovariateDoc, entry: CovariateEffect | VariantChoice, people: 
 
 
 @functools.lru_cache(maxsize=64)
-def _applied(compound: str, people: People) -> tuple[tuple[CovariateDoc, CovariateEffect], ...]:
+def _applied(
+    compound: str, people: People, variant: str | None = None
+) -> tuple[tuple[CovariateDoc, CovariateEffect], ...]:
     """Return every effect on record that applies to somebody."""
     stated = {s.covariate for s in people.covariates}
     found = []
     for identifier in sorted(stated):
         doc = find_covariate(identifier)
         for effect in doc.effects:
-            if effect.compound == compound and effect.yields_to not in stated and _applies(doc, effect, people).any():
+            held = variant is not None and variant in effect.not_in
+            if effect.compound != compound or effect.yields_to in stated or held:
+                continue
+            if _applies(doc, effect, people).any():
                 found.append((doc, effect))
     return tuple(found)
 
@@ -270,7 +275,7 @@ def spread_ratio(ratio: float, interval: tuple[float, float], z: np.ndarray) -> 
     return ratio * np.exp(np.where(z < 0, down, up) * z)
 
 
-def multipliers(compound: str, people: People = TYPICAL) -> dict[str, np.ndarray]:
+def multipliers(compound: str, people: People = TYPICAL, variant: str | None = None) -> dict[str, np.ndarray]:
     """Return by what the covariates multiply the parameters of a compound.
 
     Parameters
@@ -278,6 +283,8 @@ def multipliers(compound: str, people: People = TYPICAL) -> dict[str, np.ndarray
     compound : str
         Id.
     people : People
+    variant : str, optional
+        Of the disposition: what it was measured in is not applied again.
 
     Returns
     -------
@@ -292,7 +299,7 @@ def multipliers(compound: str, people: People = TYPICAL) -> dict[str, np.ndarray
     {'CL': array([1.65])}
     """
     found: dict[str, np.ndarray] = {}
-    for doc, effect in _applied(compound, people):
+    for doc, effect in _applied(compound, people, variant):
         if effect.unknown is not None or effect.parameter == "per-kg":
             continue
         if effect.decay is not None:
@@ -477,7 +484,7 @@ def draw(
     variant = choose_variant(disposition, people, variant)
     typical = typical_numbers(disposition, variant, people=people.n, fix=fix, by_weight=by_weight)
     fixed = set(fix or {})
-    combined = dict(multipliers(disposition.compound, people)) if human else {}
+    combined = dict(multipliers(disposition.compound, people, variant)) if human else {}
     for name, factor in (factors or {}).items() if human else ():
         combined[name] = combined.get(name, np.ones(people.n)) * factor
     reference = typical.numbers["body_weight"]
@@ -534,7 +541,7 @@ def assumed_of(
             lines.append(f"{compound}: what is said of people does not apply to {disposition.species}")
         return lines
     several: dict[str, list[str]] = {}
-    for doc, effect in _applied(compound, people):
+    for doc, effect in _applied(compound, people, variant):
         if effect.unknown is None and effect.ratio != 1.0:
             several.setdefault(effect.parameter, []).append(doc.name.lower())
         if effect.status == "assumed":

@@ -54,6 +54,7 @@ class CovariateEffect(Document):
     decay: Decay | None = None
     direction: Literal["increase", "decrease", "none", "unknown"] | None = None
     yields_to: Key | None = None  # not applied where this covariate is stated too
+    not_in: tuple[Key, ...] = ()  # variants of the disposition that were measured in such people already
     blocks: bool = False  # the exposure of the compound cannot be given
     population: Text
     source: Key | None = None
