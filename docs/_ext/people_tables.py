@@ -56,7 +56,8 @@ class Interactions(Directive):
             )
             for doc in sorted(all_interactions(), key=lambda d: (d.grade, d.title))
         )  # fmt: skip
-        return [table(("grade", "interaction", "size", "kind; evidence", "model", "source"), (6, 22, 32, 16, 10, 14), rows)]
+        titles = ("grade", "interaction", "size", "kind; evidence", "model", "source")
+        return [table(titles, (6, 22, 32, 16, 10, 14), rows)]
 
 
 def setup(app):

@@ -110,8 +110,8 @@ def test_steps_converge_to_the_closed_form() -> None:
 
 
 def test_a_reversible_inhibitor_with_a_short_half_life_cannot_change_a_late_half_life() -> None:
-    # methylliberine has a half-life of 1.4 h (nutraingredients2022), caffeine of 7.2 h in that study: up to 30 times Ki,
-    # the drug falls nearly at its own rate again from 12 h on
+    # methylliberine has a half-life of 1.4 h (nutraingredients2022), caffeine of 7.2 h in that study: up to 30 times
+    # Ki, the drug falls nearly at its own rate again from 12 h on
     k, rate = math.log(2) / 7.2, math.log(2) / 1.4
     t = np.array([12.0, 24.0])
     for x in (1.0, 10.0, 30.0):

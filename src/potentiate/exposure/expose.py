@@ -19,7 +19,8 @@ from .events import Event
 from .events import course as follow
 from .interaction import Applied, apply_interactions
 from .parameters import Drawn, typical_numbers
-from .people import TYPICAL, People, choose_variant, draw
+from .people import TYPICAL, People, blocked, choose_variant, draw
+from .people_text import answers
 from .regimen import Dose, Regimen
 from .saturable import follow_saturable
 
@@ -91,6 +92,9 @@ def expose(
         if disposition is None:
             unknown[compound] = _why_unknown(compound, species)
             continue
+        if species == "human" and (why := blocked(compound, people)) is not None:
+            unknown[compound] = why
+            continue
         mine = {k.split(":", 1)[1]: given.pop(k) for k in list(given) if k.split(":", 1)[0] == compound}
         variant = choose_variant(disposition, people, (variants or {}).get(compound) or applied.variants.get(compound))
         drawn = draw(
@@ -102,8 +106,9 @@ def expose(
             courses[one.analyte] = _joined(courses.get(one.analyte), one)
     if given:
         raise UsageError(f"Unknown number {', '.join(given)}", do="write compound:name, as in caffeine:po.gut.ka")
+    said = [answer.show() for answer in answers(people, regimen.compounds)] if species == "human" else []
     return Exposure(
-        regimen, species, times, courses, unknown, tuple(dict.fromkeys(assumed)), applied.notes, people.n,
+        regimen, species, times, courses, unknown, tuple(dict.fromkeys(assumed)), (*applied.notes, *said), people.n,
         people.seed if people.n > 1 else None,
     )  # fmt: skip
 
