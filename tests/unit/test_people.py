@@ -298,6 +298,13 @@ def test_every_statement_is_answered_for_every_compound() -> None:
     assert kinds["stress", "l-tyrosine"] == "effect only"
     assert any(a.compound == "caffeine" and a.covariate == "age" and a.kind == "no difference" for a in found)
     assert all(a.text for a in found)
+    genotypes = {
+        text: [a.kind for a in answers(parse_people(f"genotype={text}"), ["caffeine"])]
+        for text in ("CYP1A2*1F/*1F", "ADORA2A rs5751876", "COMT Val158Met")
+    }
+    assert genotypes == {
+        "CYP1A2*1F/*1F": ["assumed"], "ADORA2A rs5751876": ["effect only"], "COMT Val158Met": ["no evidence"]
+    }  # fmt: skip
 
 
 def test_reference_statements_change_nothing_and_are_not_called_missing_evidence() -> None:

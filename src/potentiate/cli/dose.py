@@ -97,7 +97,7 @@ def dose(
             raise UsageError("--ruler and a regimen", do="leave one out: a run with a regimen shows the ruler too")
         return finish(_ruler_result(found.id, species, target), as_json=json, out=out)
     from ..evidence.dose_study import study_dose
-    from ..exposure.people_text import answers, parse_people
+    from ..exposure.people_text import parse_people
     from ..exposure.regimen import parse_regimen
 
     taken_by = parse_people(", ".join(filter(None, [who, f"weight={weight}" if weight else ""])), people, seed,
@@ -109,7 +109,6 @@ def dose(
         variants={found.id: variant} if variant else None, fix=numbers, onset_share=onset, window_share=window,
         interactions=None if no_interactions else "typical",
     )  # fmt: skip
-    study.notes.extend(a.show() for a in answers(taken_by, study.regimen.compounds))
     inputs = {"compound": found.id, "regimen": regimen, "people": taken_by.show(), "n": people, "species": species,
               "interactions": not no_interactions, "hours": hours, "variant": variant,
               "target": study.rulers[0].target, "fix": numbers, "onset": onset, "window": window}  # fmt: skip

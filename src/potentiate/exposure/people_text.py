@@ -184,7 +184,7 @@ class Answer:
     ----------
     covariate, compound : str
     kind : str
-        ``ratio``: applied; ``variant``: a model of such people is used; ``scales``: numbers per kg follow it;
+        ``ratio``: applied; ``assumed``: applied, without a measurement; ``variant``: a model of such people is used; ``scales``: numbers per kg follow it;
         ``no difference``: compared and not found to differ; ``unknown size``: an effect is known and not its size;
         ``effect only``: it changes an effect, not the exposure; ``reference``: nothing to change; ``no evidence``:
         nothing was read.
@@ -224,6 +224,11 @@ def answers(people: People, compounds: Iterable[str]) -> list[Answer]:
     ]
 
 
+def _begins(people: People, covariate: str, only: str | None) -> bool:
+    """Whether a text that was stated begins as an entry asks."""
+    return only is None or any((s.text or "").upper().startswith(only.upper()) for s in people.stated(covariate))
+
+
 def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answer]:
     name, empty = doc.name.lower(), True
     stated = {s.covariate for s in people.covariates}
@@ -248,6 +253,9 @@ def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answe
             text = (f"{at}{effect.parameter} x{effect.decay.start:g} at the start, back to 1 with a half-life of "
                     f"{effect.decay.half_life_h:g} h ({low:g} to {high:g})")  # fmt: skip
             yield Answer(name, compound, "ratio", text, cited)
+        elif effect.status == "assumed":
+            text = f"{at}{effect.parameter} x{effect.ratio:g} ({interval}: {effect.interval_is}): {effect.reason}"
+            yield Answer(name, compound, "assumed", text, cited)
         elif effect.ratio == 1.0:
             text = f"{at}{effect.parameter} unchanged ({interval}: {effect.interval_is}); {effect.population}"
             yield Answer(name, compound, "no difference", text, cited)
@@ -265,7 +273,7 @@ def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answe
             )
             yield Answer(name, compound, "variant", f"numbers of {choice.variant!r} {used}: {choice.reason}")
     for entry in doc.modifies:
-        if entry.compound == compound:
+        if entry.compound == compound and _begins(people, doc.id, entry.only):
             empty = False
             yield Answer(name, compound, "effect only", f"{entry.text}; {entry.population}", (entry.source,))
     if empty and all(is_reference(s) for s in people.stated(doc.id)):

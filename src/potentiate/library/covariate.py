@@ -117,6 +117,7 @@ class Modifies(Document):
     """An effect, not an exposure, that the covariate changes: shown as evidence."""
 
     compound: Key
+    only: Text | None = None  # of a text: what it begins with (a gene)
     text: Text
     population: Text
     source: Key
