@@ -116,10 +116,13 @@ def fit_dat() -> None:
         print("modafinil has no disposition: its EC50 stays unknown")
         return
     share = declared("modafinil-dat", "modafinil-dat-200") / 100.0
-    peak = float(plasma(expose(parse_regimen("modafinil 200 mg po 08:00")), "modafinil").max())
-    found = solve(lambda k: peak / (peak + k), share, tuple(PLAN["modafinil-dat"]["prior"]["ec50_uM"]))
-    write("dat-modafinil", ("ligands", "modafinil", "constant"), [found], "modafinil-dat-200",
-          PLAN["modafinil-dat"]["prior"]["ec50_uM"], "uM")  # fmt: skip
+    prior = tuple(PLAN["modafinil-dat"]["prior"]["ec50_uM"])
+    found = []
+    for variant in disposition.variants:
+        exposure = expose(parse_regimen("modafinil 200 mg po 08:00"), variants={"modafinil": variant.name})
+        peak = float(plasma(exposure, "modafinil").max())
+        found.append(solve(lambda k, c=peak: c / (c + k), share, prior))
+    write("dat-modafinil", ("ligands", "modafinil", "constant"), found, "modafinil-dat-200", prior, "uM")
 
 
 def daily(regimen: str, until_h: float, variant: str) -> Exposure:
