@@ -141,6 +141,7 @@ def test_impossible_populations_are_refused(bad: dict) -> None:
         ("smoker", "piracetam", None),
         ("stress=high", "l-tyrosine", None),
         ("liver=cirrhosis", "caffeine", 0.64),
+        ("woman", "modafinil", 0.89),
     ],
 )
 def test_clearance_ratios_are_those_of_the_documents(text: str, compound: str, ratio: float | None) -> None:
@@ -285,6 +286,27 @@ def test_covariances_are_kept(caffeine: Disposition) -> None:
     assert full == pytest.approx(diagonal)
     with pytest.raises(UsageError, match="no distribution"):
         deviations(caffeine, ["V", "CL"], np.array([[0.1, 0.5], [0.5, 0.1]]), People(n=3, variability=True))
+
+
+def test_a_covariance_of_a_disposition_is_drawn() -> None:
+    number = {"unit": "L", "source": "zandvliet2005", "value": 76.2, "omega2": 0.269}
+    document = {
+        "id": "caffeine-human", "compound": "caffeine", "species": "human", "scale": "absolute", "apparent": True,
+        "body_weight": {"value": 70, "unit": "kg", "status": "assumed", "reason": "a test"},
+        "fu": {"unit": "1", "unknown": "a test"}, "kpuu": {"unit": "1", "unknown": "a test"},
+        "variants": [{
+            "name": "users", "text": "ten heroin users", "V": number,
+            "CL": {"unit": "L/h", "source": "zandvliet2005", "value": 8.37, "omega2": 0.317},
+            "covariances": [{"between": ["V", "CL"], "value": 0.123, "source": "zandvliet2005"}],
+        }],
+        "routes": {"iv": {"branches": [{"site": "vein"}]}},
+    }  # fmt: skip
+    drawn = draw(Disposition.model_validate(document), parse_people(n=40_000, seed=3)).numbers
+    logs = np.log([drawn["V"], drawn["CL"]])
+    assert np.cov(logs) == pytest.approx(np.array([[0.269, 0.123], [0.123, 0.317]]), rel=0.05)
+    document["variants"][0]["covariances"][0]["between"] = ["V", "k12"]
+    with pytest.raises(ValueError, match="no spread is given"):
+        Disposition.model_validate(document)
 
 
 # -------------------------------------------------------------------------------------------------- answers

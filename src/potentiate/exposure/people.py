@@ -427,6 +427,20 @@ def deviations(disposition: Disposition, names: Sequence[str], omega2: np.ndarra
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T @ z
 
 
+def _omega(disposition: Disposition, variant: str | None, spread: Sequence[tuple[str, float]]) -> np.ndarray:
+    """Return the variances (k,), or the matrix (k, k) where the source gives covariances."""
+    variances = np.array([omega2 for _, omega2 in spread], dtype=float)
+    at = {name: i for i, (name, _) in enumerate(spread)}
+    known = [c for c in disposition.variant(variant).covariances if set(c.between) <= set(at)]
+    if not known:
+        return variances
+    matrix = np.diag(variances)
+    for entry in known:
+        i, j = (at[name] for name in entry.between)
+        matrix[i, j] = matrix[j, i] = entry.value
+    return matrix
+
+
 def choose_variant(disposition: Disposition, people: People = TYPICAL, given: str | None = None) -> str | None:
     """Return which variant of a disposition these people need: the given one, else the one measured in such people.
 
@@ -491,7 +505,7 @@ def draw(
     weight = people.weight_kg(float(reference[0])) if human and "body_weight" not in fixed else reference
     documents = dict(disposition.numbers(variant))
     spread = [(n, d.omega2) for n, d in documents.items() if d.omega2 and n in typical.numbers and n not in fixed]
-    eta = deviations(disposition, [n for n, _ in spread], np.array([o for _, o in spread], dtype=float), people)
+    eta = deviations(disposition, [n for n, _ in spread], _omega(disposition, variant, spread), people)
     by_name = dict(zip((n for n, _ in spread), eta, strict=True))
     found = dict(typical.numbers)
     for name, number in documents.items():

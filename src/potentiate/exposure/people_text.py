@@ -184,10 +184,10 @@ class Answer:
     ----------
     covariate, compound : str
     kind : str
-        ``ratio``: applied; ``assumed``: applied, without a measurement; ``variant``: a model of such people is used; ``scales``: numbers per kg follow it;
-        ``no difference``: compared and not found to differ; ``unknown size``: an effect is known and not its size;
-        ``effect only``: it changes an effect, not the exposure; ``reference``: nothing to change; ``no evidence``:
-        nothing was read.
+        ``ratio``: applied; ``assumed``: applied, without a measurement; ``variant``: a model of such people is used;
+        ``scales``: numbers per kg follow it; ``no difference``: compared and not found to differ; ``unknown size``: an
+        effect is known and not its size; ``effect only``: it changes an effect, not the exposure; ``reference``:
+        nothing to change; ``no evidence``: nothing was read.
     text : str
     sources : tuple of str
     """
@@ -195,8 +195,9 @@ class Answer:
     covariate: str
     compound: str
     kind: Literal[
-        "ratio", "variant", "scales", "no difference", "unknown size", "effect only", "reference", "no evidence"
-    ]
+        "ratio", "assumed", "variant", "scales", "no difference", "unknown size", "effect only", "reference",
+        "no evidence",
+    ]  # fmt: skip
     text: str
     sources: tuple[str, ...] = ()
 

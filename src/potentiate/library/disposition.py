@@ -183,6 +183,14 @@ class Saturation(Document):
         return self
 
 
+class CovarianceDoc(Document):
+    """A covariance between the logarithms of two numbers, by their flat names."""
+
+    between: tuple[str, str]
+    value: float
+    source: Key
+
+
 class VariantDoc(Document):
     """One complete set of numbers; variants differ in who was studied."""
 
@@ -199,6 +207,7 @@ class VariantDoc(Document):
     saturation: Saturation | None = None
     metabolites: dict[Key, MetaboliteDoc] = {}
     routes: dict[Route, RouteDoc] = {}  # where they differ from those of the disposition
+    covariances: tuple[CovarianceDoc, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> VariantDoc:
@@ -264,6 +273,10 @@ class Disposition(Document):
                         )
             if not self.routes and not variant.routes:
                 raise ValueError(f"variant {variant.name}: no routes")
+            spread = {name for name, number in self.numbers(variant.name) if number.omega2}
+            for covariance in variant.covariances:
+                if missing := set(covariance.between) - spread:
+                    raise ValueError(f"a covariance of {', '.join(sorted(missing))}, of which no spread is given")
         if len({v.name for v in self.variants}) != len(self.variants):
             raise ValueError("two variants of one name")
         return self
