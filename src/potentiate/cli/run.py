@@ -110,6 +110,19 @@ def run(compound: str, /, *, slices: bool = False, json: bool = False, out: str 
                 "preparation": preparation_of(finding),
             }
         )
+    for finding in battery.evidence:
+        assert isinstance(finding.experiment, NoExperiment)
+        findings.append(
+            {
+                "id": finding.id,
+                "verdict": "not simulable",
+                "model": None,
+                "published": finding.statement,
+                "unit": finding.effect.unit,
+                "source": cite(finding),
+                "reason": finding.experiment.none,
+            }
+        )
     result = Result(
         "run",
         entity.id,
@@ -172,10 +185,14 @@ def _notes(battery: Battery, entity: Any) -> list[str]:
     counts["not simulable"] = len(battery.silent)
     if battery.not_run:
         counts["not run"] = len(battery.not_run)
+    if battery.evidence:
+        counts["evidence"] = len(battery.evidence)
     notes = ["  ".join(f"{word} {n}" for word, n in counts.items())]
     if battery.not_run:
         minutes = f"about {len(battery.not_run)} min"
         notes.append(f"Findings on whole slices, not run here ({minutes}): {_slice_command(battery.compound)}")
+    if battery.evidence:
+        notes.append("Evidence from people and whole animals is not simulated; what it says is in the results file")
     notes += _parameters(battery.compound)
     if battery.readings:
         notes.append(_WHY_READINGS)

@@ -9,7 +9,14 @@ from collections.abc import Callable
 from ..errors import UsageError
 from ..exposure.bath import PLACEMENTS, Bath
 from ..library.compound import Compound
-from ..library.finding import Finding, NoExperiment, SliceExperiment, SynapseExperiment, findings_of
+from ..library.finding import (
+    Finding,
+    NoExperiment,
+    SliceExperiment,
+    SubjectExperiment,
+    SynapseExperiment,
+    findings_of,
+)
 from ..library.modulator import Action, find_action
 from ..library.scheme import find_scheme
 from ..measures.observable import Observable
@@ -55,6 +62,8 @@ class Battery:
         When the solution is half exchanged.
     not_run : tuple of Finding
         Findings on whole slices, which take about a minute each and were not asked for.
+    evidence : tuple of Finding
+        Findings in people and whole animals that are evidence and not simulated.
     guide : Source003 or None
         What the model says to the statements of source 003 on this compound.
     """
@@ -70,8 +79,12 @@ class Battery:
     slow: Recording | None = None
     slow_on_ms: float = 0.0
     not_run: tuple[Finding, ...] = ()
+    evidence: tuple[Finding, ...] = ()
     guide: Source003 | None = None
 
+
+#: Levels whose findings are evidence where no experiment asks them: a table of them is another command's.
+WHOLE = ("pk", "human", "rodent", "network")
 
 _ORDER = {"fail": 0, "near": 1, "pass": 2, "not simulable": 3, "calibration": 4}
 
@@ -94,15 +107,17 @@ def run_battery(
     NoPharmacologyError
         Nothing is on record.
     UsageError
-        No finding of the compound belongs to patch, membrane or current.
+        No finding of the compound can be asked of a preparation.
     """
     compound.require_pharmacology()
-    found = findings_of(compound.id)
+    every = findings_of(compound.id)
+    evidence = tuple(f for f in every if f.level in WHOLE and isinstance(f.experiment, NoExperiment))
+    found = [f for f in every if f not in evidence]
     action = find_action(compound.id)
     if not found and action is None:
         raise UsageError(
-            f"There is no patch, binding or current battery for {compound.name}",
-            why="no receptor or binding finding and no receptor parameters are on record",
+            f"There is no battery for {compound.name}",
+            why="no finding that an experiment can ask and no receptor parameters are on record",
             do=f"see what is known: potentiate compound {compound.id}",
         )
     scored, silent, not_run = [], [], []
@@ -142,6 +157,7 @@ def run_battery(
         tuple(dict.fromkeys([*_assumed(action, [f for f, _ in scored]), *(guide.assumed if guide else ())])),
         *_slow(action),
         tuple(not_run),
+        evidence,
         guide,
     )
 
@@ -208,6 +224,8 @@ def preparation_of(finding: Finding) -> str:
         return ""
     if isinstance(experiment, SynapseExperiment):
         return experiment.arm.synapse
+    if isinstance(experiment, SubjectExperiment):
+        return f"{experiment.arm.species} subject"
     return experiment.arm.slice if isinstance(experiment, SliceExperiment) else experiment.preparation
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 from ..library.finding import (
     Finding,
@@ -14,7 +13,7 @@ from ..library.finding import (
     SynapseExperiment,
 )
 from ..library.modulator import find_action
-from . import patch_experiment, slice_experiment, synapse_experiment
+from . import patch_experiment, slice_experiment, subject_experiment, synapse_experiment
 from .scoring import Sample, Verdict, score
 
 
@@ -59,7 +58,7 @@ def samples(finding: Finding) -> list[Sample]:
     if isinstance(experiment, PatchExperiment):
         return patch_experiment.samples(experiment, finding.effect.unit)
     if isinstance(experiment, SubjectExperiment):
-        return [Sample(math.nan, "subject", reason="no subject takes doses here yet")]
+        return subject_experiment.samples(experiment, finding.effect.unit)
     if isinstance(experiment, SynapseExperiment):
         return synapse_experiment.samples(experiment, finding.effect.unit)
     return slice_experiment.samples(experiment, finding.effect.unit)

@@ -26,7 +26,6 @@ SubjectMeasure = Literal[
     "metabolite_parent_ratio",
     "receptor_density",
     "pressor_response",
-    "alertness",
 ]
 
 #: Measures that are read at a time, so that they need `at`.
