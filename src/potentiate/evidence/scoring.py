@@ -188,7 +188,7 @@ def score(finding: Finding, samples: Sequence[Sample], *, used: bool = False) ->
         reasons.append(f"{len(missing)} of {len(asked)} without a value: {why}")
     if used:
         word = "calibration"
-        reasons.append("used to set the model, not a test of it")
+        reasons.append(experiment.no_test or "used to set the model, not a test of it")
     return Verdict(
         id=finding.id,
         verdict=word,

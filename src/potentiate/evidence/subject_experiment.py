@@ -86,6 +86,8 @@ def samples(experiment: SubjectExperiment, unit: str | None) -> list[Sample]:
 
 def readings(experiment: SubjectExperiment) -> list[str | None]:
     """Return the variants of the disposition to ask: one (None) where a finding, its people or its partners choose."""
+    if experiment.variants:
+        return list(experiment.variants)
     arm = experiment.arm
     regimen, people = parse_regimen(arm.regimen), parse_people(arm.people)
     compound = regimen.doses[0].compound if arm.analyte not in regimen.compounds else str(arm.analyte)
@@ -320,14 +322,11 @@ def _occupancy(s: _Subject) -> Found:
 
 def _metabolite_parent_ratio(s: _Subject) -> Found:
     metabolite, parent = s.course, s.exposure.course(s.course.parent)
-    if s.arm.at is None:
-        top, below = metabolite.auc_uM_h, parent.auc_uM_h
-        if isinstance(top, Unknown) or isinstance(below, Unknown):
-            return top if isinstance(top, Unknown) else below  # type: ignore[return-value]
-        return top / below, "share"
-    one, other = metabolite.plasma_uM(), parent.plasma_uM()
+    one, other = metabolite.mg_per_L(), parent.mg_per_L()
     if isinstance(one, Unknown) or isinstance(other, Unknown):
         return one if isinstance(one, Unknown) else other  # type: ignore[return-value]
+    if s.arm.at is None:
+        return one.max(axis=-1) / other.max(axis=-1), "share"
     return _at(s, one) / _at(s, other), "share"
 
 

@@ -179,6 +179,8 @@ class SubjectExperiment(ComparisonDoc[SubjectArmDoc]):
     """A person or an animal that takes doses."""
 
     preparation: Literal["subject"]
+    #: readings of the compound's disposition that are samples; empty: every one, where nothing chooses
+    variants: list[str] = []
 
 
 AnyExperiment = Annotated[

@@ -44,8 +44,8 @@ class SubjectArmDoc(Document):
     ``auc_per_dose`` divides it by the dose: its ratio between two routes is the relative bioavailability. ``trough`` is
     the lowest concentration after the last dose within `window`. ``fraction_left`` is the concentration `at` over the
     peak. ``time_above`` counts the hours above `threshold`. ``occupancy`` of `target` is read `at`, or at its peak
-    where `at` is null. ``metabolite_parent_ratio`` is AUC of the analyte over AUC of its parent, or their plasma ratio
-    `at`. ``receptor_density`` is its change in per cent of that before the first dose. ``ka`` and ``lag`` are those of the
+    where `at` is null. ``metabolite_parent_ratio`` is the peak of the analyte over that of its parent, by mass, or their
+    ratio `at`. ``receptor_density`` is its change in per cent of that before the first dose. ``ka`` and ``lag`` are those of the
     disposition: a course alone does not determine them.
     """
 
