@@ -11,6 +11,7 @@ from ..evidence.scoring import cite
 from ..evidence.source_003 import as_json as guide_json
 from ..evidence.source_003 import lines as guide_lines
 from ..library.compound import cautions, find_compound
+from ..library.finding import NoExperiment
 from ..library.modulator import find_action
 from .output import Result, finish
 

@@ -1,7 +1,7 @@
 """Run the subject experiment of a finding: who takes what, what concentration or effect that brings, what is read.
 
-A disposition may hold several sets of numbers (with and without abstinence, two studies). Where the finding does not say
-which, each is a sample, so that the interval shows what that leaves open.
+A disposition may hold several sets of numbers (with and without abstinence, two studies). Where the finding does not
+say which, each is a sample, so that the interval shows what that leaves open.
 """
 
 from __future__ import annotations

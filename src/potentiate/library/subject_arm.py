@@ -39,14 +39,14 @@ ONE_DOSE = ("cl", "v", "ka", "lag")
 class SubjectArmDoc(Document):
     """One arm in a subject: who takes what, and what is measured.
 
-    Times (`at`, `window`) count from the first dose. ``cl`` is dose / AUC to infinity (CL/F after an
-    oral dose), ``v`` is ``cl`` over the terminal rate (V/F), ``auc`` runs to infinity unless `window` says otherwise,
-    ``auc_per_dose`` divides it by the dose: its ratio between two routes is the relative bioavailability. ``trough`` is
-    the lowest concentration after the last dose within `window`. ``fraction_left`` is the concentration `at` over the
-    peak. ``time_above`` counts the hours above `threshold`. ``occupancy`` of `target` is read `at`, or at its peak
-    where `at` is null. ``metabolite_parent_ratio`` is the peak of the analyte over that of its parent, by mass, or their
-    ratio `at`. ``receptor_density`` is its change in per cent of that before the first dose. ``ka`` and ``lag`` are those of the
-    disposition: a course alone does not determine them.
+    Times (`at`, `window`) count from the first dose. ``cl`` is dose / AUC to infinity (CL/F after an oral dose), ``v``
+    is ``cl`` over the terminal rate (V/F), ``auc`` runs to infinity unless `window` says otherwise, ``auc_per_dose``
+    divides it by the dose: its ratio between two routes is the relative bioavailability. ``trough`` is the lowest
+    concentration after the last dose, or within `window`. ``fraction_left`` is the concentration `at` over the peak.
+    ``time_above`` counts the hours above `threshold`. ``occupancy`` of `target` is read `at`, or at its peak where `at`
+    is null. ``metabolite_parent_ratio`` is the peak of the analyte over that of its parent, by mass, or their ratio
+    `at`. ``receptor_density`` is its change in per cent of that before the first dose. ``pressor_response`` is a share
+    of the largest possible one. ``ka`` and ``lag`` are those of the disposition: a course alone does not give them.
     """
 
     #: doses in plain text, with the compounds' names: "caffeine 200 mg po 08:00"
