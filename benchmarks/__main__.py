@@ -1,7 +1,8 @@
 """Run all benchmarks, each engine in a process of its own, and write RESULTS.md and results.json.
 
 ``python -m benchmarks`` runs all; ``python -m benchmarks SECTION`` runs one of likelihood, reading, fits, synapse,
-slices and keeps the other numbers; ``python -m benchmarks MODULE FUNCTION`` runs one part and prints its JSON.
+slices, exposure and keeps the other numbers; ``python -m benchmarks MODULE FUNCTION`` runs one part and prints
+its JSON.
 """
 
 import importlib
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fits, reading, slices, synapse_report
+from benchmarks import exposure_report, fits, reading, slices, synapse_report
 
 HERE = Path(__file__).parent
 MARK = "benchmark-json:"
@@ -68,12 +69,12 @@ def load() -> list[float]:
     return [round(x, 2) for x in os.getloadavg()]
 
 
-SECTIONS = ("likelihood", "reading", "fits", "synapse", "slices")
+SECTIONS = ("likelihood", "reading", "fits", "synapse", "slices", "exposure")
 
 
 def section(name: str) -> Any:
     """Run one section."""
-    several = {"fits": fits, "synapse": synapse_report}
+    several = {"fits": fits, "synapse": synapse_report, "exposure": exposure_report}
     return several[name].collect(part, load) if name in several else part(name, "rows")
 
 
@@ -138,6 +139,7 @@ def judge(results: dict[str, Any]) -> list[dict[str, Any]]:
         ]
     checks += reading.aims(results.get("reading", NOT_RUN)) + fits.aims(results.get("fits", NOT_RUN))
     checks += synapse_report.aims(results.get("synapse", NOT_RUN)) + slices.aims(results.get("slices", NOT_RUN))
+    checks += exposure_report.aims(results.get("exposure", NOT_RUN))
     for check in checks:
         relation, bound = check["aim"].split()
         check["met"] = check["value"] >= float(bound) if relation == ">=" else check["value"] <= float(bound)
@@ -222,6 +224,7 @@ def report(results: dict[str, Any]) -> str:
     lines += reading.lines(results.get("reading", NOT_RUN))
     lines += fits.lines(results.get("fits", NOT_RUN))
     lines += synapse_report.lines(results.get("synapse", NOT_RUN)) + slices.lines(results.get("slices", NOT_RUN))
+    lines += exposure_report.lines(results.get("exposure", NOT_RUN))
     lines += ["", "## Whole processes", "", "| command | first s | best s |", "|---|---|---|"]
     for r in results["cold"] if isinstance(results["cold"], list) else []:
         if "skipped" in r:
