@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .exchange import export as export
     from .exposure.bath import Bath as Bath
     from .exposure.expose import expose as expose
+    from .exposure.interaction import find_interactions as find_interactions
+    from .exposure.people import People as People
+    from .exposure.people_text import parse_people as parse_people
     from .exposure.regimen import parse_regimen as parse_regimen
     from .inference.conditions import read_conditions as read_conditions
     from .inference.discriminate import discriminate as discriminate
@@ -69,6 +72,7 @@ _PUBLIC = {
     "Model": ("inference.model", "Model"),
     "Modulator": ("kinetics.modulator", "Modulator"),
     "Patch": ("preparations.patch", "Patch"),
+    "People": ("exposure.people", "People"),
     "Problem": ("inference.problem", "Problem"),
     "Recording": ("recordings", "Recording"),
     "Rig": ("preparations.patch", "Rig"),
@@ -82,12 +86,14 @@ _PUBLIC = {
     "find_action": ("library.modulator", "find_action"),
     "find_compound": ("library.compound", "find_compound"),
     "find_finding": ("library.finding", "find_finding"),
+    "find_interactions": ("exposure.interaction", "find_interactions"),
     "find_scheme": ("library.scheme", "find_scheme"),
     "discriminate": ("inference.discriminate", "discriminate"),
     "fit": ("inference.fit", "fit"),
     "load_fit": ("inference.store", "load_fit"),
     "measure_experiment": ("preparations.slice_study", "measure_experiment"),
     "measures": ("measures", None),
+    "parse_people": ("exposure.people_text", "parse_people"),
     "parse_regimen": ("exposure.regimen", "parse_regimen"),
     "protocols": ("protocols", None),
     "read": ("recordings", "read"),

@@ -149,6 +149,12 @@ def test_a_medicine_acts_at_the_dose_of_its_study() -> None:
     assert any("dose of fluvoxamine is not stated" in line for line in found.assumed)
 
 
+def test_a_compound_may_be_taken_like_a_medicine() -> None:
+    found = applied("caffeine 150 mg po 08:00", "takes=Dynamine")
+    assert found.of("caffeine")["CL"] == pytest.approx([0.41])
+    assert ids(["caffeine"], "takes=Dynamine") == ["methylliberine-caffeine"]
+
+
 def test_nothing_of_people_is_applied_to_rats() -> None:
     doses = parse_regimen("caffeine 150 mg po 08:00; methylliberine 100 mg po 08:00").doses
     found = apply_interactions(doses, TYPICAL, "rat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
@@ -111,6 +112,13 @@ def test_unknown_words_name_the_nearest(text: str, near: str) -> None:
     with pytest.raises(UnknownNameError) as error:
         parse_people(text)
     assert near in str(error.value)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9.% a-z=*/-]{0,30}", fullmatch=True))
+@settings(max_examples=40, deadline=None)
+def test_no_text_crashes_the_reader(text: str) -> None:
+    with contextlib.suppress(UsageError):  # anything else is a crash
+        assert parse_people(text).n == 1
 
 
 @pytest.mark.parametrize("bad", [{"n": 0}, {"n": -5}, {"n": 10**8}, {"seed": -1}])

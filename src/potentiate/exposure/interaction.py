@@ -83,7 +83,7 @@ def _present(compounds: Iterable[str], people: People) -> dict[str, set[str]]:
         identifier = find_identifier(name)
         items[identifier] = {identifier}
     for identifier in (*people.takes, *people.has):
-        items[find_partner(identifier).id] = {find_partner(identifier).id}
+        items[identifier] = {identifier}
     for partner in all_partners().values():
         for rule in partner.stated_by:
             doc = find_covariate(rule.covariate)

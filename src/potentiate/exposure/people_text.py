@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..errors import UnknownNameError, UsageError
+from ..library.compound import find_compound
 from ..library.covariate import CovariateDoc, all_covariates, find_covariate
+from ..library.partner import StatedBy, find_partner
 from .people import People, Stated, _applies, _band_text, is_reference, variant_for
 
-if TYPE_CHECKING:
-    from ..library.partner import Partner
-
-_SHARE = re.compile(r"^\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*%\s*(?:of\s+(?:the\s+)?people\s+)?(.*)$", re.DOTALL)
 _NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
+_SHARE = re.compile(rf"^\s*({_NUMBER})\s*%\s*(?:of\s+(?:the\s+)?people\s+)?(.*)$", re.DOTALL)
 _VALUE = re.compile(rf"^({_NUMBER})\s*(?:(?:\.\.|to|–)\s*({_NUMBER}))?\s*(\D.*)?$")
 _MEDICINE, _CONDITION = ("takes", "taking", "medicine"), ("has", "condition")
 #: what a bare number is by its unit: "70 kg"
@@ -79,9 +78,12 @@ def parse_people(
                 raise UsageError(
                     f"A share of people who take or have {value!r}", where=where, do="run groups separately"
                 )
-            partner = _partner(value, _fold(key) in _MEDICINE)
-            (takes if _fold(key) in _MEDICINE else has).append(partner.id)
-            covariates += [Stated(c.covariate, level=c.level) for c in partner.stated_by[:1] if c.level is not None]
+            if _fold(key) in _MEDICINE:
+                identifier, says = _medicine(value)
+                takes.append(identifier)
+                covariates += [Stated(c.covariate, level=c.level) for c in says if c.level is not None]
+            else:
+                has.append(find_partner(value, kinds=("condition",)).id)
         else:
             covariates.append(_statement(key, value if equals else None, share, where))
     return People(
@@ -89,10 +91,16 @@ def parse_people(
     )
 
 
-def _partner(name: str, medicine: bool) -> Partner:
-    from ..library.partner import find_partner
-
-    return find_partner(name, kinds=("medicine", "food") if medicine else ("condition",))
+def _medicine(name: str) -> tuple[str, tuple[StatedBy, ...]]:
+    """Return the id of a medicine, food or compound, and the covariate that says the same."""
+    try:
+        partner = find_partner(name, kinds=("medicine", "food"))
+    except UnknownNameError as error:
+        try:
+            return find_compound(name).id, ()
+        except UnknownNameError as other:
+            raise (error if error.nearest else other) from None
+    return partner.id, partner.stated_by[:1]
 
 
 def _statement(key: str, value: str | None, share: float, where: str) -> Stated:
