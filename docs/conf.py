@@ -26,6 +26,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "conventions_table",
     "people_tables",
+    "disposition_tables",
     "bibliography_style",
 ]
 # tables that pages include are no pages
