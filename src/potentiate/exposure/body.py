@@ -114,7 +114,7 @@ def build_body(
             flows["central", name] = _need(numbers, f"CL:{metabolite}", disposition) / volume
         missing = [p for p in ("V", "CL") if f"{metabolite}.{p}" not in numbers]
         if missing:
-            unknown[metabolite] = "; ".join(filter(None, (getattr(parts, p).unknown for p in missing)))
+            unknown[metabolite] = "; ".join(dict.fromkeys(filter(None, (getattr(parts, p).unknown for p in missing))))
             continue
         analytes.append(metabolite)
         columns.append((name, numbers[f"{metabolite}.V"]))

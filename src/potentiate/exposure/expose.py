@@ -98,8 +98,8 @@ def expose(
         mine = {k.split(":", 1)[1]: given.pop(k) for k in list(given) if k.split(":", 1)[0] == compound}
         variant = choose_variant(disposition, people, (variants or {}).get(compound) or applied.variants.get(compound))
         drawn = draw(
-            disposition, people, variant, fix=mine, by_weight=any(d.per_kg for d in regimen.of(compound)),
-            factors=applied.of(compound, people, interactions or "typical"),
+            disposition, people, variant, {d.route for d in regimen.of(compound)}, fix=mine,
+            by_weight=any(d.per_kg for d in regimen.of(compound)), factors=applied.of(compound, people, interactions or "typical"),
         )  # fmt: skip
         assumed += drawn.assumed
         for one in _courses_of(disposition, variant, drawn, regimen.of(compound), times):
@@ -129,7 +129,7 @@ def _courses_of(
     events = body.events(doses, drawn.numbers["body_weight"], mass)
     values = _follow(body, events, times, body.readings)
     total = _area(body, events, relative)
-    sources = tuple(sorted({n.source for _, n in disposition.numbers(variant) if n.source}))
+    sources = tuple(sorted({n.source for _, n in disposition.numbers(variant, {d.route for d in doses}) if n.source}))
     site: Array | Unknown = drawn.of("ke0") if body.site is None else _follow(body, events, times, body.site)[..., 0]
     scale, reference = (1.0, None)
     if relative:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Drawn:
 def typical_numbers(
     disposition: Disposition,
     variant: str | None = None,
+    routes: Collection[str] | None = None,
     *,
     people: int = 1,
     fix: Mapping[str, float] | None = None,
@@ -53,6 +54,8 @@ def typical_numbers(
     ----------
     disposition : Disposition
     variant : str, optional
+    routes : collection of str, optional
+        That are used; default all.
     people : int
         Copies.
     fix : mapping of flat name -> value, optional
@@ -71,10 +74,11 @@ def typical_numbers(
     numbers: dict[str, Array] = {}
     unknown: dict[str, str] = {}
     assumed: list[str] = []
-    every = dict(disposition.numbers(variant))
+    known = {name for name, _ in disposition.numbers(variant)}
+    every = dict(disposition.numbers(variant, routes))
     for name in given:
-        if name not in every and name not in BESIDE:
-            raise UnknownNameError(f"number of {disposition.id}", name, every)
+        if name not in known and name not in BESIDE:
+            raise UnknownNameError(f"number of {disposition.id}", name, known)
         if not np.isfinite(given[name]) or given[name] < 0:
             raise UsageError(f"{name} = {given[name]!r}", where="--fix", why="not a finite number of zero or more")
     weight = given.get("body_weight", disposition.body_weight.internal())
@@ -86,7 +90,7 @@ def typical_numbers(
         elif number.value is not None:
             value = number.internal() * (weight if number.per_kg else 1.0)
             if number.status in ("assumed", "calibrated") and (by_weight or name != "body_weight"):
-                assumed.append(f"{disposition.compound} {name} = {number.value:g} {number.unit}: {number.reason}")
+                assumed.append(f"{disposition.compound} {name} = {number.show()}: {number.reason}")
         elif number.interval is not None and name not in BESIDE:
             low, high = number.internal_interval()  # type: ignore[misc]
             value = 0.5 * (low + high)

@@ -459,6 +459,7 @@ def draw(
     disposition: Disposition,
     people: People = TYPICAL,
     variant: str | None = None,
+    routes: Collection[str] | None = None,
     *,
     fix: Mapping[str, float] | None = None,
     by_weight: bool = False,
@@ -473,6 +474,8 @@ def draw(
     people : People
     variant : str, optional
         Default :func:`choose_variant`.
+    routes : collection of str, optional
+        That are used; default all.
     fix : mapping of flat name -> value, optional
         Given by hand: these do not vary, and no covariate changes them.
     by_weight : bool
@@ -496,14 +499,14 @@ def draw(
     if human and (why := blocked(disposition.compound, people)) is not None:
         raise UsageError(f"The exposure to {disposition.compound} is unknown in these people", why=why)
     variant = choose_variant(disposition, people, variant)
-    typical = typical_numbers(disposition, variant, people=people.n, fix=fix, by_weight=by_weight)
+    typical = typical_numbers(disposition, variant, routes, people=people.n, fix=fix, by_weight=by_weight)
     fixed = set(fix or {})
     combined = dict(multipliers(disposition.compound, people, variant)) if human else {}
     for name, factor in (factors or {}).items() if human else ():
         combined[name] = combined.get(name, np.ones(people.n)) * factor
     reference = typical.numbers["body_weight"]
     weight = people.weight_kg(float(reference[0])) if human and "body_weight" not in fixed else reference
-    documents = dict(disposition.numbers(variant))
+    documents = dict(disposition.numbers(variant, routes))
     spread = [(n, d.omega2) for n, d in documents.items() if d.omega2 and n in typical.numbers and n not in fixed]
     eta = deviations(disposition, [n for n, _ in spread], _omega(disposition, variant, spread), people)
     by_name = dict(zip((n for n, _ in spread), eta, strict=True))
@@ -528,12 +531,17 @@ def draw(
             value = np.minimum(value, 1.0)
         found[name] = value
     found["body_weight"] = weight
-    lines = [*typical.assumed, *assumed_of(disposition, people, variant, fixed=fixed)]
+    lines = [*typical.assumed, *assumed_of(disposition, people, variant, routes, fixed=fixed)]
     return Drawn(found, typical.unknown, tuple(dict.fromkeys(lines)))
 
 
 def assumed_of(
-    disposition: Disposition, people: People = TYPICAL, variant: str | None = None, *, fixed: Collection[str] = ()
+    disposition: Disposition,
+    people: People = TYPICAL,
+    variant: str | None = None,
+    routes: Collection[str] | None = None,
+    *,
+    fixed: Collection[str] = (),
 ) -> list[str]:
     """Return what a draw assumes: who stands for the person, what does not vary, which ratios are multiplied."""
     lines = []
@@ -543,7 +551,7 @@ def assumed_of(
         doc = disposition.variant(variant)
         why = f": {named[1]}" if named is not None and named[0] == doc.name else ""
         lines.append(f"{compound}: numbers of {doc.text}{why}")
-    numbers = dict(disposition.numbers(variant))
+    numbers = dict(disposition.numbers(variant, routes))
     if people.variability:
         alike = [n for n, d in numbers.items() if d.value is not None and not d.omega2 and n not in (*fixed, *_BESIDE)]
         if alike:
@@ -565,6 +573,4 @@ def assumed_of(
             lines.append(
                 f"{compound}: the ratios of {' and '.join(names)} on {parameter} are multiplied; no study of both"
             )
-    if any(number.per_kg for number in numbers.values()) and not people.stated("weight") and "body_weight" not in fixed:
-        lines.append(f"{compound}: body weight {disposition.body_weight.value:g} kg")
     return lines

@@ -8,7 +8,7 @@ where half-life and time of the peak are known, a normalised shape (``scale: rel
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -104,6 +104,10 @@ class PkNumber(Document):
         """Return the interval in the same unit as :meth:`internal`."""
         factor = UNITS[self.unit][0]
         return None if self.interval is None else (self.interval[0] * factor, self.interval[1] * factor)
+
+    def show(self) -> str:
+        """Return the value with its unit as text."""
+        return f"{self.value:g}" if self.unit == "1" else f"{self.value:g} {self.unit}"
 
     def needs(self, dimension: str) -> None:
         """Raise ValueError if the unit does not belong to a dimension of :data:`DIMENSIONS`."""
@@ -299,7 +303,9 @@ class Disposition(Document):
                 return variant
         raise UnknownNameError(f"variant of {self.id}", name, [v.name for v in self.variants])
 
-    def numbers(self, variant: str | None = None, route: str | None = None) -> Iterator[tuple[str, PkNumber]]:
+    def numbers(
+        self, variant: str | None = None, routes: Collection[str] | None = None
+    ) -> Iterator[tuple[str, PkNumber]]:
         """Yield every number of a variant with its flat name.
 
         Names are ``V``, ``CL``, ``CL:paraxanthine`` (formation), ``half_life``, ``k12`` ..., ``Vmax``, ``Km``,
@@ -309,8 +315,10 @@ class Disposition(Document):
 
         Parameters
         ----------
-        variant, route : str, optional
-            Default: the first variant; all routes.
+        variant : str, optional
+            Default the first.
+        routes : collection of str, optional
+            Only numbers of these; default all.
         """
         v = self.variant(variant)
         for name in ("V", "CL", "half_life", "k12", "k21", "k13", "k31"):
@@ -325,7 +333,7 @@ class Disposition(Document):
             yield f"{metabolite}.V", doc.V
             yield f"{metabolite}.CL", doc.CL
         for key, doc in self.routes_of(variant).items():
-            for branch in doc.branches if route in (None, key) else ():
+            for branch in doc.branches if routes is None or key in routes else ():
                 at = f"{key}.{branch.site}"
                 for name in ("fraction", "F", "ka", "tlag"):
                     if (number := getattr(branch, name)) is not None:
