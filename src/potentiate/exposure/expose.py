@@ -99,7 +99,8 @@ def expose(
         variant = choose_variant(disposition, people, (variants or {}).get(compound) or applied.variants.get(compound))
         drawn = draw(
             disposition, people, variant, {d.route for d in regimen.of(compound)}, fix=mine,
-            by_weight=any(d.per_kg for d in regimen.of(compound)), factors=applied.of(compound, people, interactions or "typical"),
+            by_weight=any(d.per_kg for d in regimen.of(compound)),
+            factors=applied.of(compound, people, interactions or "typical"),
         )  # fmt: skip
         assumed += drawn.assumed
         for one in _courses_of(disposition, variant, drawn, regimen.of(compound), times):
