@@ -39,7 +39,7 @@ class OccupancyStudy:
 
     Attributes
     ----------
-    target, title : str
+    target, title, trust : str
     rows : list of OccupancyRow
         What is known; it may be empty.
     observables : list of Observable
@@ -48,6 +48,7 @@ class OccupancyStudy:
 
     target: str
     title: str
+    trust: str
     rows: list[OccupancyRow]
     observables: list[Observable]
     assumed: tuple[str, ...] = ()
@@ -103,7 +104,7 @@ def _one(
                 values = None if many is None or isinstance(many.value, Unknown) else many.value
                 rows.append(OccupancyRow(label or "typical person", course.value[0], values))
     unique = {k: tuple(dict.fromkeys(v)) for k, v in texts.items()}
-    return OccupancyStudy(str(document.target), document.title, rows, found, **unique)
+    return OccupancyStudy(str(document.target), document.title, document.trust, rows, found, **unique)
 
 
 def _counts(document: OccupancyDoc, exposure: Exposure) -> list[tuple[str, Any]]:

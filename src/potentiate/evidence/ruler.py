@@ -223,7 +223,8 @@ def _merged(marks: list[Mark]) -> list[Mark]:
         if first is None:
             found[key] = m
             continue
-        whats = first.what if m.what.lower() in first.what.lower() else f"{first.what}; {m.what}"
+        short, long = sorted((first.what, m.what), key=len)
+        whats = long if short.lower() in long.lower() else f"{first.what}; {m.what}"
         sources = tuple(dict.fromkeys([*first.sources, *m.sources]))
         detail = first.detail if m.detail in first.detail else "; ".join(filter(None, [first.detail, m.detail]))
         best = "reported" if "reported" in (first.standing, m.standing) else first.standing

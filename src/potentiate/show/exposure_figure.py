@@ -38,7 +38,7 @@ _LINES = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 #: Curves are shown until all have fallen to this part of their peak.
 _FALLEN = 0.01
 #: An effect line this much above the highest concentration is written, not drawn.
-_FAR = 3.0
+_FAR = 1.6
 
 
 @styled
@@ -97,6 +97,8 @@ def _key(study: DoseStudy, curves: bool) -> str:
         return ""
     n = study.drawn
     bands = f"bands: 50 % and 90 % of {n} people (seed {study.seed}); " if n > 1 else ""
+    if n > 1 and not any(a.people_uM is not None and np.ptp(a.people_uM, axis=0).any() for a in study.analytes):
+        bands = f"no band: no spread between people is on record, so all {n} are alike; "
     return f"{bands}line: typical person; triangles: doses"
 
 
@@ -115,12 +117,16 @@ def _courses(ax: Axes, study: DoseStudy, analytes: list[AnalyteStudy]) -> None:
         assert a.typical_uM is not None
         ax.plot(t, a.typical_uM * factor, color=colour, linestyle=DASHES[k % len(DASHES)], label=a.name)
     top = 1.08 * peak * factor
-    far = []
+    far: list[str] = []
+    written: list[float] = []
     for line in _lines_of(study, analytes) if not relative else ():
         for word, level in (("EC50", line.ec50_uM), ("EC20", line.level(0.2))):
             if level <= _FAR * peak:
                 y = level * factor
                 top = max(top, 1.12 * y)
+                if any(abs(y - w) < 0.09 * top for w in written):
+                    continue  # a second line so near would only be ink
+                written.append(y)
                 ax.axhline(y, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)) if word == "EC50" else (0, (1, 2)))
                 ax.annotate(pretty(f"{word} {line.short}"), (1.0, y), xycoords=("axes fraction", "data"),
                             xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=SMALL - 1,
@@ -230,6 +236,6 @@ def _occupancy(ax: Axes, study: DoseStudy, occupancy: Any) -> None:
     ax.set_ylim(0, max((1.2 + 0.12 * len(occupancy.rows)) * top, 1e-3))
     ax.set_xlim(t[0], _end(study, t))
     ax.set_ylabel("occupied (%)")
-    ax.set_title(f"{occupancy.target}: occupancy")
+    ax.set_title(f"{occupancy.target}: occupancy{', constants of low trust' if occupancy.trust == 'low' else ''}")
     ax.legend(loc="upper right")
     _times(ax, study, t, tick)

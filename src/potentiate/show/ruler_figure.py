@@ -194,7 +194,7 @@ def _draw_line(ax: Axes, line: _Line, y: float, axis_in: float) -> None:
     shade = BLACK if line.mark is not None else GREY
     write(-_LABEL, line.word, color=shade)
     start = 0.92 if line.word else 0.0
-    write(-_LABEL + start, textwrap.shorten(pretty(line.text), 40 if start else 54, placeholder=" …"), color=shade)
+    write(-_LABEL + start, textwrap.shorten(pretty(line.text), 38 if start else 54, placeholder=" …"), color=shade)
     if line.mark is None:
         text = textwrap.shorten(f"unknown: {line.unknown}", int((axis_in + _SOURCE) * 14.2), placeholder=" …")
         write(0.05, text, color=GREY, style="italic")
@@ -206,11 +206,11 @@ def _draw_line(ax: Axes, line: _Line, y: float, axis_in: float) -> None:
 def _draw_mark(ax: Axes, mark: Mark, y: float) -> None:
     _, colour, marker, filled = _LOOK[mark.kind]
     if mark.kind == "caution":
-        ax.annotate(
-            "", (mark.low_uM * 2.2, y), (mark.low_uM, y), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.9}
-        )
+        left, right = ax.get_xlim()
+        end = mark.low_uM * math.exp(0.04 * math.log(right / left))
+        ax.annotate("", (end, y), (mark.low_uM, y), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.9})
         ax.plot([mark.low_uM], [y], "|", color=GREY, markersize=7)
-        _write_place(ax, mark, y, 0.045)
+        _write_place(ax, mark, y, 0.05)
         return
     simulated = mark.standing == "simulated"
     if simulated:
