@@ -259,6 +259,7 @@ def _analyte(
     course = typical.courses.get(analyte)
     if course is None or isinstance(course.uM, Unknown):
         why = typical.unknown[analyte] if course is None else course.uM.reason  # type: ignore[union-attr]
+        why = "; ".join(dict.fromkeys(why.split("; ")))  # volume and clearance may lack for one reason
         parent = None if course is None or course.parent == analyte else course.parent
         return AnalyteStudy(analyte, parent, document.name, document.molar_mass, None, None, False, why,
                             [missing("Cmax", "uM", "not determined", why)])  # fmt: skip
