@@ -62,6 +62,13 @@ def test_the_gravest_stands_first() -> None:
     assert "ratio" not in found[0].show()
 
 
+def test_a_stated_covariate_makes_the_graver_grade_hold() -> None:
+    (mild,) = find_interactions(["piracetam"], parse_people("crcl=50"))
+    (grave,) = find_interactions(["piracetam"], parse_people("crcl=15"))
+    assert (mild.grade, mild.worst) == ("B", "A")
+    assert (grave.grade, grave.worst) == ("A", None)
+
+
 def test_what_is_possible_names_the_missing_side() -> None:
     found = find_interactions(["modafinil"], possible=True)
     assert {i.id for i in found} == {

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from potentiate.errors import UnknownNameError, UsageError
+from potentiate.exposure.expose import expose
 from potentiate.exposure.parameters import typical_numbers
 from potentiate.exposure.people import (
     TYPICAL,
@@ -25,6 +26,7 @@ from potentiate.exposure.people import (
     spread_ratio,
 )
 from potentiate.exposure.people_text import answers, parse_people
+from potentiate.exposure.regimen import parse_regimen
 from potentiate.library.disposition import Disposition, find_disposition
 
 
@@ -335,6 +337,22 @@ def test_every_statement_is_answered_for_every_compound() -> None:
     assert genotypes == {
         "CYP1A2*1F/*1F": ["assumed"], "ADORA2A rs5751876": ["effect only"], "COMT Val158Met": ["no evidence"]
     }  # fmt: skip
+
+
+def test_expose_answers_in_words_and_blocks_what_it_cannot_give() -> None:
+    regimen = parse_regimen("piracetam 800 mg po 08:00; caffeine 80 mg po 08:00; theacrine 5 mg po 08:00")
+    found = expose(regimen, parse_people("crcl=15, stress=high"), t_h=[8.0, 9.0])
+    assert "contraindicated" in found.unknown["piracetam"]
+    assert set(found.courses) >= {"caffeine", "theacrine"}
+    assert any(n.startswith("creatinine clearance: no evidence for") and "theacrine" in n for n in found.notes)
+    assert any(n.startswith("stress, caffeine: effect only") for n in found.notes)
+    rat = expose(parse_regimen("caffeine 80 mg po 08:00"), parse_people("smoker"), species="rat")
+    assert not any("smoking" in n for n in rat.notes)
+
+
+def test_age_yields_to_the_kidneys() -> None:
+    kinds = {a.covariate: a.kind for a in answers(parse_people("age=70, crcl=50"), ["piracetam"])}
+    assert kinds == {"age": "not applied", "creatinine clearance": "ratio"}
 
 
 def test_reference_statements_change_nothing_and_are_not_called_missing_evidence() -> None:

@@ -20,7 +20,7 @@ from .events import course as follow
 from .interaction import Applied, apply_interactions
 from .parameters import Drawn, typical_numbers
 from .people import TYPICAL, People, blocked, choose_variant, draw
-from .people_text import answers
+from .people_text import answers, show_answers
 from .regimen import Dose, Regimen
 from .saturable import follow_saturable
 
@@ -107,7 +107,7 @@ def expose(
             courses[one.analyte] = _joined(courses.get(one.analyte), one)
     if given:
         raise UsageError(f"Unknown number {', '.join(given)}", do="write compound:name, as in caffeine:po.gut.ka")
-    said = [answer.show() for answer in answers(people, regimen.compounds)] if species == "human" else []
+    said = show_answers(answers(people, regimen.compounds)) if species == "human" else []
     return Exposure(
         regimen, species, times, courses, unknown, tuple(dict.fromkeys(assumed)), (*applied.notes, *said), people.n,
         people.seed if people.n > 1 else None,

@@ -14,7 +14,7 @@ from ..errors import UnknownNameError
 from ..library.compound import find_compound
 from ..library.covariate import find_covariate
 from ..library.interaction import InteractionDoc, PkEffect, all_interactions
-from ..library.partner import all_partners, classes_of, find_partner, partner_names
+from ..library.partner import StatedBy, all_partners, classes_of, find_partner, partner_names
 from .people import TYPICAL, People, _generator, spread_ratio
 
 #: doses further apart than this do not meet, h
@@ -85,18 +85,8 @@ def _present(compounds: Iterable[str], people: People) -> dict[str, set[str]]:
     for identifier in (*people.takes, *people.has):
         items[identifier] = {identifier}
     for partner in all_partners().values():
-        for rule in partner.stated_by:
-            doc = find_covariate(rule.covariate)
-            for stated in people.stated(rule.covariate):
-                if doc.kind == "state":
-                    there = stated.level == rule.level
-                else:
-                    ends = [v for v in (stated.value, stated.upper) if v is not None]
-                    low = -math.inf if rule.at_least is None else rule.at_least
-                    high = math.inf if rule.below is None else rule.below
-                    there = any(low <= v < high for v in ends)
-                if there:
-                    items.setdefault(partner.id, {partner.id})
+        if any(_is_stated(rule, people) for rule in partner.stated_by):
+            items.setdefault(partner.id, {partner.id})
     partners = set(known.values())
     for identifier, answers_to in items.items():
         if identifier in partners:
@@ -105,6 +95,21 @@ def _present(compounds: Iterable[str], people: People) -> dict[str, set[str]]:
             if identifier in partner.compounds:
                 answers_to |= classes_of(partner.id)
     return items
+
+
+def _is_stated(rule: StatedBy, people: People) -> bool:
+    """Whether a covariate says of anybody among the people what a rule asks."""
+    doc = find_covariate(rule.covariate)
+    for stated in people.stated(rule.covariate):
+        if doc.kind == "state":
+            if stated.level == rule.level:
+                return True
+            continue
+        low = -math.inf if rule.at_least is None else rule.at_least
+        high = math.inf if rule.below is None else rule.below
+        if any(low <= v < high for v in (stated.value, stated.upper) if v is not None):
+            return True
+    return False
 
 
 def find_interactions(
@@ -144,10 +149,11 @@ def find_interactions(
         missing = tuple(side for side, there in zip(doc.between, matched, strict=True) if not there)
         members = _distinct(matched)
         if not missing and members:
-            found.append(_as_found(doc, members, ()))
+            worst = doc.worst_if is not None and _is_stated(doc.worst_if, people)
+            found.append(_as_found(doc, members, (), worst))
         elif possible and missing and any(set(there) & own for there in matched):
             there = tuple(dict.fromkeys(i for side in matched for i in side))
-            found.append(_as_found(doc, there, missing))
+            found.append(_as_found(doc, there, missing, False))
     return sorted(found, key=lambda i: (bool(i.missing), i.worst or i.grade, i.grade, i.title))
 
 
@@ -176,9 +182,12 @@ def _distinct(sides: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(members)
 
 
-def _as_found(doc: InteractionDoc, members: tuple[str, ...], missing: tuple[tuple[str, ...], ...]) -> Interaction:
+def _as_found(
+    doc: InteractionDoc, members: tuple[str, ...], missing: tuple[tuple[str, ...], ...], worst: bool
+) -> Interaction:
+    grade, graver = (doc.worst or doc.grade, None) if worst else (doc.grade, doc.worst)
     return Interaction(
-        doc.id, doc.title, members, missing, doc.grade, doc.worst, doc.worst_when, doc.kind, doc.evidence,
+        doc.id, doc.title, members, missing, grade, graver, doc.worst_when, doc.kind, doc.evidence,
         doc.mechanism, doc.size, doc.model, doc.linear, doc.contested, tuple(sorted(doc.keys())), doc.remarks, doc,
     )  # fmt: skip
 

@@ -194,8 +194,8 @@ class Answer:
     kind : str
         ``ratio``: applied; ``assumed``: applied, without a measurement; ``variant``: a model of such people is used;
         ``scales``: numbers per kg follow it; ``no difference``: compared and not found to differ; ``unknown size``: an
-        effect is known and not its size; ``effect only``: it changes an effect, not the exposure; ``reference``:
-        nothing to change; ``no evidence``: nothing was read.
+        effect is known and not its size; ``effect only``: it changes an effect, not the exposure; ``not
+        applied``: another statement explains it; ``reference``: nothing to change; ``no evidence``: nothing was read.
     text : str
     sources : tuple of str
     """
@@ -203,8 +203,8 @@ class Answer:
     covariate: str
     compound: str
     kind: Literal[
-        "ratio", "assumed", "variant", "scales", "no difference", "unknown size", "effect only", "reference",
-        "no evidence",
+        "ratio", "assumed", "variant", "scales", "no difference", "unknown size", "effect only", "not applied",
+        "reference", "no evidence",
     ]  # fmt: skip
     text: str
     sources: tuple[str, ...] = ()
@@ -233,6 +233,17 @@ def answers(people: People, compounds: Iterable[str]) -> list[Answer]:
     ]
 
 
+def show_answers(found: Iterable[Answer]) -> list[str]:
+    """Return answers as lines, those without evidence gathered by covariate."""
+    lines, without = [], {}
+    for answer in found:
+        if answer.kind in ("no evidence", "scales", "reference"):
+            without.setdefault((answer.covariate, answer.kind, answer.text), []).append(answer.compound)
+        else:
+            lines.append(answer.show())
+    return lines + [f"{name}: {kind} for {', '.join(who)}: {text}" for (name, kind, text), who in without.items()]
+
+
 def _begins(people: People, covariate: str, only: str | None) -> bool:
     """Whether a text that was stated begins as an entry asks."""
     return only is None or any((s.text or "").upper().startswith(only.upper()) for s in people.stated(covariate))
@@ -254,7 +265,7 @@ def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answe
             continue
         if effect.yields_to in stated:
             text = f"{at}not applied, because {effect.yields_to} is stated and explains it"
-            yield Answer(name, compound, "effect only", text, cited)
+            yield Answer(name, compound, "not applied", text, cited)
             continue
         interval = f"{effect.interval[0]:g} to {effect.interval[1]:g}" if effect.interval else ""
         if effect.decay is not None:

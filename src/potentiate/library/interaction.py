@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from ..errors import UnknownNameError
 from .compound_parts import Key, Text
 from .document import LIBRARY, Document, load
+from .partner import StatedBy
 
 INTERACTIONS = LIBRARY / "interactions"
 
@@ -120,7 +121,8 @@ class InteractionDoc(Document):
     """One interaction; see the module.
 
     `between` holds two or more sides; each lists compounds of the library or partners, any of which will do.
-    `worst` is a second, more severe grade that holds under `worst_when`.
+    `worst` is a second, more severe grade that holds under `worst_when`, or
+    where the covariate of `worst_if` is stated.
     """
 
     id: Key
@@ -129,6 +131,7 @@ class InteractionDoc(Document):
     grade: Grade
     worst: Grade | None = None
     worst_when: Text | None = None
+    worst_if: StatedBy | None = None
     kind: Kind
     evidence: Evidence
     mechanism: Text
@@ -146,6 +149,8 @@ class InteractionDoc(Document):
     def _consistent(self) -> InteractionDoc:
         if (self.worst is None) != (self.worst_when is None):
             raise ValueError("a second grade says when it holds")
+        if self.worst_if is not None and self.worst is None:
+            raise ValueError("'worst_if' goes with a second grade")
         if self.worst is not None and self.worst >= self.grade:
             raise ValueError("the second grade is the more severe one")
         if (self.model == "none") == bool(self.effects or self.in_vitro):
