@@ -16,9 +16,11 @@ sys.path.insert(0, str(ROOT / "calibration"))
 
 from effects import MOUTH, VARIANTS, daily, gum, night_ratio  # noqa: E402
 
+from potentiate.evidence.clinical_doses import clinical_doses  # noqa: E402
 from potentiate.exposure.courses import Exposure  # noqa: E402
 from potentiate.exposure.expose import expose  # noqa: E402
 from potentiate.exposure.regimen import parse_regimen  # noqa: E402
+from potentiate.library.compound import find_compound  # noqa: E402
 from potentiate.library.effect import find_alertness, find_occupancy  # noqa: E402
 from potentiate.library.effect_constants import to_uM  # noqa: E402
 from potentiate.preparations.exposure_study import study_exposure  # noqa: E402
@@ -190,6 +192,12 @@ def figures() -> None:
     )
 
 
+def doses_in_people() -> str:
+    """Return what AMPA modulators did at several doses, as a list."""
+    lines = [f"- {find_compound(c).name}, {r.show()}" for c in ("tak-653", "cx516", "cx717") for r in clinical_doses(c)]
+    return "\n".join(lines)
+
+
 def numbers() -> str:
     doc = find_alertness()
     lines = []
@@ -267,6 +275,10 @@ complete tolerance of blood pressure: half of the people lose all of it and half
 Anxiety and jitter, sleep after caffeine, mood, and everything that AMPA modulators did in people stand as findings
 without a curve: no mechanism here predicts them, and the clinical dose responses are not even monotonic.
 Imuracetam, acute lion's mane, acute bacopa, noopept and BDNF, choline with racetams: *no supported effect*.
+
+Doses of AMPA modulators that were compared in people (`evidence.clinical_doses`):
+
+{doses_in_people()}
 """
     (OUT / "alertness.md").write_text(text, encoding="utf-8")
     print(text)
