@@ -1,7 +1,9 @@
 """Contract of the findings on exposure and people: asked of subjects that exist, or evidence that says why not."""
 
 import collections
+import csv
 import math
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,8 @@ from potentiate.library.subject_arm import SubjectArmDoc
 ALL = [find_finding(i) for i in finding_ids()]
 ON_SUBJECT = [f for f in ALL if isinstance(f.experiment, SubjectExperiment)]
 HUMAN = [f for f in ALL if f.human is not None]
+STUDY = Path(__file__).parents[2] / "docs" / "studies" / "exposure.csv"
+RECORDED = {row["finding"]: row for row in csv.DictReader(STUDY.open(encoding="utf-8"))}
 COMPOUNDS = {path.stem for path in (LIBRARY / "compounds").glob("*.yaml")}
 #: Claims that nothing may support, and the findings that answer them.
 NEGATIVE_CONTROLS = {
@@ -103,6 +107,12 @@ def test_every_finding_is_scored_or_says_why_not(finding):
         assert verdict.reason
     if finding.role == "calibration" or finding.experiment.no_test:
         assert verdict.verdict == "calibration"
+    told = "calibration/studies/exposure_findings.py writes the table again"
+    assert RECORDED[finding.id]["verdict"] == verdict.verdict, told
+
+
+def test_the_study_has_every_finding_and_no_other():
+    assert set(RECORDED) == {f.id for f in ON_SUBJECT}
 
 
 @by_id([f for f in ALL if f.level in ("pk", "human")])

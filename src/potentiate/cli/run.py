@@ -37,7 +37,7 @@ _SHORT = {
 
 
 def run(compound: str, /, *, slices: bool = False, json: bool = False, out: str | None = None) -> int:
-    """Run the battery of a compound: every receptor, binding and synapse finding, model beside published value.
+    """Run the battery of a compound: every receptor, binding, synapse and exposure finding beside the model.
 
     Parameters
     ----------
