@@ -5,8 +5,9 @@ for Gaussian. FOCE with interaction takes the expected curvature (first derivati
 adaptive Gauss-Hermite quadrature sums over nodes laid out by it. The objective is that of NONMEM: minus twice the log
 likelihood without the constant n log(2 pi).
 
-Gradients are total derivatives: the modes move with the parameters (one Newton step from the mode carries their
-derivative, as the implicit function theorem has it).
+Gradients are total derivatives: the modes move with the parameters, d eta / d x = -H^-1 d^2 joint / d eta d x. With FOCE
+they are exact; Laplace would need third derivatives of the model, and takes central differences with the modes found
+anew, as quadrature does. JAX gives the first and second derivatives of the model; all else is batched linear algebra.
 
 Sources: Lindstrom & Bates 1990, Biometrics 46:673 (FOCE); Wang 2007, J Pharmacokinet Pharmacodyn 34:575 (interaction,
 Laplace); Almquist, Leander & Jirstrand 2015, J Pharmacokinet Pharmacodyn 42:191 (gradients); Pinheiro & Bates 1995,
@@ -15,178 +16,269 @@ J Comput Graph Stat 4:12 (quadrature).
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any, Literal
 
 import numpy as np
 
 from ..kinetics.ensemble import require_float64
-from ..mechanisms.pk_closed_forms import GivenDoses, Kinds, concentration
-from .population_model import ERRORS, PopulationModel, omega_root
+from ..mechanisms.pk_closed_forms import GivenDoses, concentration
+from .population_data import PopulationData
+from .population_model import PopulationModel, omega_of
+from .residual_error import ResidualError, residual_error
 
 Method = Literal["focei", "laplace", "quadrature"]
 
-#: Newton steps towards a mode, at most; a step that promises less than this is the last.
-MOST_STEPS = 60
-ENOUGH = 1e-18
+#: Newton steps towards the modes, at most; a step that promises to lower the joint density by less than this is the last.
+MOST_STEPS = 80
+ENOUGH = 1e-15
+#: Half the width of central differences on the scale of the search.
+STEP = 2e-4
 
-#: Grid of step lengths that are tried at once.
-LENGTHS = 0.5 ** np.arange(9)
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Modes:
+    """Where the joint densities are largest, and the model there; N subjects, q etas, P parameters, J observations."""
+
+    eta: np.ndarray  # (N, q)
+    joint: np.ndarray  # (N,), half of minus twice the log density
+    f: np.ndarray  # (N, J)
+    fu: np.ndarray  # (N, J, P), along the logarithms of the parameters
+    fuu: np.ndarray  # (N, J, P, P)
+    curvature: np.ndarray  # (N, q, q), whole
 
 
 class Likelihood:
-    """The functions of one model, compiled on first use; data of the same shapes do not compile again.
+    """The functions of one model and data set; derivatives of the model are compiled on first use.
 
     Parameters
     ----------
     model : PopulationModel
-    kinds : Kinds
-        Of the doses.
+    data : PopulationData
     method : {"focei", "laplace", "quadrature"}
     nodes : int
         Per eta, for quadrature.
     """
 
-    def __init__(self, model: PopulationModel, kinds: Kinds, method: Method = "focei", nodes: int = 9) -> None:
-        import jax
-
+    def __init__(
+        self, model: PopulationModel, data: PopulationData, method: Method = "focei", nodes: int = 9
+    ) -> None:  # fmt: skip
         require_float64()
-        self.model, self.kinds, self.method, self.nodes = model, kinds, method, nodes
-        one = jax.value_and_grad(self._objective, has_aux=True)
-        self._evaluate = jax.jit(jax.vmap(one, in_axes=(None, 0)))
-        self._details = jax.jit(jax.vmap(self._detail, in_axes=(None, 0, 0)))
+        self.model, self.data, self.method, self.nodes = model, data, method, nodes
+        self._index = np.array([model.parameters.index(name) for name in model.etas])
+        self.there = data.there.astype(float)
+        self._arrays = data.arrays
 
-    def evaluate(self, x: np.ndarray, arrays: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return objective (N,), gradient (N, p) and etas (N, q) of the subjects at a point of the search."""
-        (value, etas), slope = self._evaluate(np.asarray(x, dtype=float), arrays)
-        return np.asarray(value), np.asarray(slope), np.asarray(etas)
+    def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return objective (N,), its gradient (N, p) and etas (N, q) of the subjects at a point of the search."""
+        x = np.asarray(x, dtype=float)
+        with np.errstate(all="ignore"):
+            modes = self._modes(x)
+            value = self._value(x, modes)
+            if self.method == "focei":
+                return value, self._gradient(x, modes), modes.eta
+            columns = []
+            for k in range(x.size):
+                ends = []
+                for side in (STEP, -STEP):
+                    moved = x.copy()
+                    moved[k] += side
+                    ends.append(self._value(moved, self._modes(moved, modes.eta)))
+                columns.append((ends[0] - ends[1]) / (2 * STEP))
+        return value, np.stack(columns, axis=1), modes.eta
 
-    def details(self, x: np.ndarray, etas: np.ndarray, arrays: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Return prediction (N, J), its variance, and its slope along the etas (N, J, q), for given etas (N, q)."""
-        found = self._details(np.asarray(x, dtype=float), np.asarray(etas, dtype=float), arrays)
-        return {name: np.asarray(value) for name, value in zip(("f", "variance", "slope"), found, strict=True)}
+    def details(self, x: np.ndarray, etas: np.ndarray) -> dict[str, np.ndarray]:
+        """Return prediction ``f`` (N, J), its ``variance``, and ``slope`` along the etas (N, J, q) for etas (N, q)."""
+        f, fu, _ = self._model(self._logs(x, etas))
+        return {"f": f, "variance": residual_error(self.model, x, f, self.data).v, "slope": fu[..., self._index]}
 
-    # ------------------------------------------------------------------------------------------- one subject
+    def predict(self, x: np.ndarray, etas: np.ndarray) -> np.ndarray:
+        """Return concentrations (N, K, J) for K sets of etas (N, K, q)."""
+        logs = self._logs(x, np.zeros((len(self.there), len(self._index))))[:, None, :] + np.zeros(
+            (1, etas.shape[1], 1)
+        )
+        logs[..., self._index] += etas
+        p = {name: np.exp(logs[..., k]) for k, name in enumerate(self.model.parameters)}
+        d = self.data
+        doses = GivenDoses(*(np.asarray(getattr(d.doses, n))[:, None] for n in GivenDoses.__dataclass_fields__))
+        return concentration(self.model.structure, p, d.t_h[:, None], doses, kinds=d.kinds)
 
-    def predict(self, x: Any, eta: Any, d: dict[str, Any]) -> Any:
-        """Return the concentrations of one subject, shape (J,), in JAX."""
-        import jax.numpy as jnp
+    # -------------------------------------------------------------------------------------------------- the model
 
-        model = self.model
-        beta = x[: model.fixed_effects]
-        logs = d["offset"] + d["design"] @ beta
-        place = {name: k for k, name in enumerate(model.etas)}
-        p = {
-            name: jnp.exp(logs[k] + (eta[place[name]] if name in place else 0.0))
-            for k, name in enumerate(model.parameters)
-        }
+    def _logs(self, x: np.ndarray, etas: np.ndarray) -> np.ndarray:
+        """Return logarithms of the parameters, shape (N, P)."""
+        logs = self.data.offset + self.data.design @ np.asarray(x)[: self.model.fixed_effects]
+        logs[:, self._index] += etas
+        return logs
+
+    def _model(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        found = _derivatives(self.model.structure, self.model.parameters, self.data.kinds)(logs, self._arrays)
+        return tuple(np.asarray(a) for a in found)  # type: ignore[return-value]
+
+    # -------------------------------------------------------------------------------------------------- the modes
+
+    def _modes(self, x: np.ndarray, start: np.ndarray | None = None) -> _Modes:
+        """Return the modes: Newton's method, steps quartered where they do not lead downhill."""
+        n, q = len(self.there), len(self._index)
+        inverse = np.linalg.inv(omega_of(self.model, x))
+        log_det = float(np.linalg.slogdet(inverse)[1])
+        best: _Modes | None = None
+        step, length = np.zeros((n, q)), np.ones(n)
+        eta = np.zeros((n, q)) if start is None else start
+        trial = eta
+        going = np.ones(n, dtype=bool)
+        for _ in range(MOST_STEPS):
+            f, fu, fuu = self._model(self._logs(x, trial))
+            e = residual_error(self.model, x, f, self.data)
+            joint = 0.5 * ((self.there * e.m).sum(axis=1) + np.einsum("ni,ij,nj->n", trial, inverse, trial) - log_det)
+            joint = np.where(np.isfinite(joint), joint, np.inf)
+            z = fu[..., self._index]
+            slope = 0.5 * np.einsum("nj,njk->nk", self.there * e.m1, z) + trial @ inverse
+            whole = 0.5 * (
+                np.einsum("nj,njk,njl->nkl", self.there * e.m2, z, z)
+                + np.einsum("nj,njkl->nkl", self.there * e.m1, fuu[..., self._index[:, None], self._index])
+            ) + inverse  # fmt: skip
+            if best is None:
+                better = going
+                best = _Modes(trial, joint, f, fu, fuu, whole)
+            else:
+                # a tie at the bottom is progress of rounding size: the better conditioned side is as good
+                better = going & (joint <= best.joint)
+                best = _merged(better, _Modes(trial, joint, f, fu, fuu, whole), best)
+            newton, promised = self._steps(whole, slope, e, z, inverse)
+            length = np.where(better, 1.0, 0.25 * length)
+            step = np.where(better[:, None], newton, step)
+            done = (better & (promised < ENOUGH)) | (length < 1e-9) | ~np.isfinite(step).all(axis=1)
+            going = going & ~done
+            if not going.any():
+                break
+            trial = np.where(going[:, None], best.eta + length[:, None] * step, best.eta)
+        assert best is not None
+        return best
+
+    def _steps(
+        self, whole: np.ndarray, slope: np.ndarray, e: ResidualError, z: np.ndarray, inverse: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return Newton's steps, and what they promise; the expected curvature leads where the whole is not convex."""
+        lowest = np.where(np.isfinite(whole).all(axis=(1, 2)), 1.0, np.nan)
+        values = np.linalg.eigvalsh(np.where(np.isfinite(whole), whole, 0.0))[:, 0] * lowest
+        use = np.where((values > 0)[:, None, None], whole, self._expected(e, z, inverse))
+        use = np.where(np.isfinite(use), use, np.eye(use.shape[-1]))
+        step = -np.linalg.solve(use, slope[..., None])[..., 0]
+        return step, -np.einsum("nk,nk->n", step, slope)
+
+    def _expected(self, e: ResidualError, z: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+        return np.einsum("nj,njk,njl->nkl", self.there * e.w, z, z) + inverse
+
+    # ---------------------------------------------------------------------------------------------- the objective
+
+    def _value(self, x: np.ndarray, modes: _Modes) -> np.ndarray:
+        """Return the objective of each subject, NaN where the curvature at the mode is not positive."""
+        e = residual_error(self.model, x, modes.f, self.data)
+        inverse = np.linalg.inv(omega_of(self.model, x))
+        curvature = modes.curvature if self.method == "laplace" else self._expected(
+            e, modes.fu[..., self._index], inverse
+        )  # fmt: skip
+        sign, log_det = np.linalg.slogdet(np.where(np.isfinite(curvature), curvature, 0.0))
+        value = np.where((sign > 0) & np.isfinite(modes.joint), 2 * modes.joint + log_det, np.nan)
+        if self.method != "quadrature" or self.nodes == 1 or not np.isfinite(value).all():
+            return value
+        z, log_weights = _nodes(self.nodes, len(self._index))
+        lower = np.linalg.cholesky(curvature)
+        spread = np.linalg.solve(np.swapaxes(lower, 1, 2), np.broadcast_to(z.T, (len(lower), *z.T.shape)))
+        eta = modes.eta[:, None, :] + np.swapaxes(spread, 1, 2)
+        f = self.predict(x, eta)
+        m = residual_error(self.model, x, f, self.data, wide=True).m
+        log_omega = -float(np.linalg.slogdet(inverse)[1])
+        joint = 0.5 * (
+            (self.there[:, None] * m).sum(axis=-1) + np.einsum("nki,ij,nkj->nk", eta, inverse, eta) + log_omega
+        )  # fmt: skip
+        logs = -joint + log_weights + 0.5 * (z**2).sum(axis=1)
+        top = logs.max(axis=1)
+        return -2 * (top + np.log(np.exp(logs - top[:, None]).sum(axis=1))) + log_det
+
+    def _gradient(self, x: np.ndarray, modes: _Modes) -> np.ndarray:
+        """Return the total derivative of the objective of FOCE, shape (N, p)."""
+        index, there, design = self._index, self.there, self.data.design
+        e = residual_error(self.model, x, modes.f, self.data)
+        fu, fuu, eta = modes.fu, modes.fuu, modes.eta
+        z = fu[..., index]
+        omega = omega_of(self.model, x)
+        inverse = np.linalg.inv(omega)
+        bent = np.linalg.inv(self._expected(e, z, inverse))
+        # along the logarithm of each parameter: of the misfit, of the slope of the joint density, of log det
+        along = np.einsum("nj,njp->np", there * e.m1, fu)
+        cross = 0.5 * (
+            np.einsum("nj,njk,njp->nkp", there * e.m2, z, fu)
+            + np.einsum("nj,njkp->nkp", there * e.m1, fuu[..., index, :])
+        )  # fmt: skip
+        turned = np.einsum("nkl,njl->njk", bent, z)
+        size = np.einsum("njk,njk->nj", z, turned)
+        log_det = np.einsum("nj,njp->np", there * e.w1 * size, fu) + 2 * np.einsum(
+            "nj,njpk,njk->np", there * e.w, fuu[..., index], turned
+        )
+        direct = [np.einsum("np,npb->nb", along + log_det, design)]
+        mixed = [np.einsum("nkp,npb->nkb", cross, design)]
+        for change in _omega_slopes(self.model, x):
+            of_inverse = -inverse @ change @ inverse
+            direct.append((
+                np.einsum("ni,ij,nj->n", eta, of_inverse, eta) + np.trace(inverse @ change)
+                + np.einsum("nij,ji->n", bent, of_inverse)
+            )[:, None])  # fmt: skip
+            mixed.append((eta @ of_inverse)[..., None])
+        for k in range(len(e.dm)):
+            direct.append(((there * e.dm[k]).sum(axis=1) + (there * e.dw[k] * size).sum(axis=1))[:, None])
+            mixed.append(0.5 * np.einsum("nj,njk->nk", there * e.dm1[k], z)[..., None])
+        mode_moves = -np.linalg.solve(modes.curvature, np.concatenate(mixed, axis=2))
+        return np.concatenate(direct, axis=1) + np.einsum("nk,nkb->nb", log_det[:, index], mode_moves)
+
+
+def _merged(new: np.ndarray, a: _Modes, b: _Modes) -> _Modes:
+    """Return `a` where new, else `b`."""
+    made = {}
+    for field in dataclasses.fields(_Modes):
+        left, right = getattr(a, field.name), getattr(b, field.name)
+        made[field.name] = np.where(new.reshape((-1, *[1] * (left.ndim - 1))), left, right)
+    return _Modes(**made)
+
+
+def _omega_slopes(model: PopulationModel, x: np.ndarray) -> list[np.ndarray]:
+    """Return d Omega / d x for each of its numbers, by the complex step (exact to rounding)."""
+    first = model.fixed_effects
+    found = []
+    for k in range(first, first + len(model.etas) + len(model.correlated)):
+        moved = x.astype(complex)
+        moved[k] += 1e-30j
+        found.append(omega_of(model, moved).imag / 1e-30)
+    return found
+
+
+@functools.cache
+def _derivatives(structure: str, parameters: tuple[str, ...], kinds: Any) -> Any:
+    """Return what gives the model, its slope and curvature along log parameters (N, P), compiled."""
+    import jax
+    import jax.numpy as jnp
+
+    def of_one(logs: Any, d: dict[str, Any]) -> tuple[Any, Any, Any]:
         doses = GivenDoses(d["dose_t"], d["amount"], d["duration"], d["depot"], d["interval"], d["counts"])
-        return concentration(model.structure, p, d["t"], doses, kinds=self.kinds, xp=jnp)
 
-    def variance(self, x: Any, f: Any) -> Any:
-        """Return the variance of observations around predictions."""
-        import jax.numpy as jnp
+        def f(u: Any) -> Any:
+            p = {name: jnp.exp(u[k]) for k, name in enumerate(parameters)}
+            return concentration(structure, p, d["t"], doses, kinds=kinds, xp=jnp)
 
-        names = ERRORS[self.model.error]
-        sigma = dict(zip(names, jnp.exp(2.0 * x[-len(names) :]), strict=True))
-        return sigma.get("proportional", 0.0) * f**2 + sigma.get("additive", 0.0)
+        def slope(u: Any) -> tuple[Any, Any]:
+            def twice(v: Any) -> tuple[Any, Any]:
+                value = f(v)
+                return value, value
 
-    def misfit(self, x: Any, eta: Any, d: dict[str, Any]) -> Any:
-        """Return minus twice the log density of the observations of one subject given its etas, without constant."""
-        import jax.numpy as jnp
+            first, value = jax.jacfwd(twice, has_aux=True)(u)
+            return first, (value, first)
 
-        f = self.predict(x, eta, d)
-        variance = jnp.where(d["there"], self.variance(x, f), 1.0)
-        residual = jnp.where(d["there"], d["y"] - f, 0.0)
-        return jnp.sum(jnp.where(d["there"], jnp.log(variance), 0.0) + residual**2 / variance)
+        second, (value, first) = jax.jacfwd(slope, has_aux=True)(logs)
+        return value, first, second
 
-    def _joint(self, eta: Any, x: Any, d: dict[str, Any]) -> Any:
-        """Return half of minus twice the log joint density (of observations and etas)."""
-        import jax.numpy as jnp
-        from jax.scipy.linalg import solve_triangular
-
-        root = omega_root(self.model, x, xp=jnp)
-        scaled = solve_triangular(root, eta, lower=True)
-        log_det = 2.0 * jnp.sum(jnp.log(jnp.diag(root)))
-        return 0.5 * (self.misfit(x, eta, d) + jnp.sum(scaled**2) + log_det)
-
-    def _expected(self, eta: Any, x: Any, d: dict[str, Any]) -> Any:
-        """Return the expected curvature of the joint density at etas, shape (q, q)."""
-        import jax
-        import jax.numpy as jnp
-        from jax.scipy.linalg import cho_solve
-
-        def both(e: Any) -> tuple[Any, Any]:
-            f = self.predict(x, e, d)
-            return f, f
-
-        slope, f = jax.jacfwd(both, has_aux=True)(eta)
-        variance = jnp.where(d["there"], self.variance(x, f), 1.0)
-        names = ERRORS[self.model.error]
-        proportional = jnp.exp(2.0 * x[-len(names)]) if "proportional" in names else 0.0
-        change = 2.0 * proportional * f / variance  # d log variance / d f
-        weight = jnp.where(d["there"], 1.0 / variance + 0.5 * change**2, 0.0)
-        root = omega_root(self.model, x, xp=jnp)
-        inverse = cho_solve((root, True), jnp.eye(eta.size))
-        return inverse + slope.T @ (weight[:, None] * slope)
-
-    def _mode(self, x: Any, d: dict[str, Any]) -> Any:
-        """Return the etas at the mode of the joint density, shape (q,): Newton's method with a search of the step."""
-        import jax
-        import jax.numpy as jnp
-
-        q = len(self.model.etas)
-        value_and_slope = jax.value_and_grad(self._joint)
-        hessian = jax.hessian(self._joint)
-
-        def go(state: Any) -> Any:
-            eta, value, slope, count, _ = state
-            whole = hessian(eta, x, d)
-            root = jnp.linalg.cholesky(whole)
-            # where the density is not concave yet, the expected curvature leads downhill
-            root = jnp.where(jnp.isfinite(root).all(), root, jnp.linalg.cholesky(self._expected(eta, x, d)))
-            step = -jax.scipy.linalg.cho_solve((root, True), slope)
-            promised = -jnp.dot(step, slope)
-            tried = eta + LENGTHS[:, None] * step
-            values = jax.vmap(lambda e: self._joint(e, x, d))(tried)
-            values = jnp.where(jnp.isfinite(values), values, jnp.inf)
-            best = jnp.argmin(values)
-            better = values[best] < value
-            new = jnp.where(better, tried[best], eta)
-            value, slope = value_and_slope(new, x, d)
-            return new, value, slope, count + 1, better & (promised > ENOUGH)
-
-        start = jnp.zeros(q)
-        first, slope = value_and_slope(start, x, d)
-        state = (start, first, slope, 0, jnp.isfinite(first))
-        return jax.lax.while_loop(lambda s: s[4] & (s[3] < MOST_STEPS), go, state)[0]
-
-    def _objective(self, x: Any, d: dict[str, Any]) -> tuple[Any, Any]:
-        """Return the objective of one subject, and its etas."""
-        import jax
-        import jax.numpy as jnp
-
-        still = jax.lax.stop_gradient
-        found = still(self._mode(still(x), d))
-        whole = still(jax.hessian(self._joint)(found, still(x), d))
-        # One Newton step from the mode: nothing but its derivative, d eta / d x = -H^-1 d2 joint / d eta dx.
-        step = jnp.linalg.solve(whole, jax.grad(self._joint)(found, x, d))
-        eta = found - jnp.where(jnp.isfinite(step).all(), step, 0.0)
-        curvature = self._expected(eta, x, d) if self.method != "laplace" else jax.hessian(self._joint)(eta, x, d)
-        root = jnp.linalg.cholesky(curvature)
-        log_det = 2.0 * jnp.sum(jnp.log(jnp.diag(root)))
-        if self.method != "quadrature" or self.nodes == 1:
-            return 2.0 * self._joint(eta, x, d) + log_det, found
-        offsets, log_weights = _nodes(self.nodes, eta.size)
-        spread = jax.scipy.linalg.solve_triangular(root, offsets.T, lower=True, trans="T").T
-        logs = jax.vmap(lambda z: -self._joint(eta + z, x, d))(spread) + log_weights + 0.5 * (offsets**2).sum(axis=1)
-        return -2.0 * jax.scipy.special.logsumexp(logs) + log_det, found
-
-    def _detail(self, x: Any, eta: Any, d: dict[str, Any]) -> tuple[Any, Any, Any]:
-        import jax
-
-        f = self.predict(x, eta, d)
-        return f, self.variance(x, f), jax.jacfwd(lambda e: self.predict(x, e, d))(eta)
+    return jax.jit(jax.vmap(of_one))
 
 
 @functools.cache

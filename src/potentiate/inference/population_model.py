@@ -249,4 +249,4 @@ def omega_root(model: PopulationModel, x: Any, *, xp: Any = np) -> Any:
             left = left - entry**2
             row.append(entry)
         rows.append([sd[i] * e for e in row] + [sd[i] * left**0.5] + [0.0] * (q - i - 1))
-    return xp.stack([xp.stack([xp.asarray(e, dtype=float) for e in row]) for row in rows])
+    return xp.stack([xp.stack([xp.asarray(e) for e in row]) for row in rows])

@@ -1,0 +1,425 @@
+"""Nonlinear mixed effects of PK data: the search, and what it found."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from ..errors import NumericalError, UnknownNameError, UsageError
+from ..measures.observable import Observable
+from ..numerics.maximum_likelihood import Maximum, curvature, maximise
+from ..recordings.pk_table import PkTable
+from .population_data import PopulationData, population_data
+from .population_likelihood import Likelihood, Method
+from .population_model import ERRORS, PopulationModel
+from .population_start import pooled_start
+from .population_uncertainty import Uncertainty, uncertainty
+
+METHODS = {
+    "focei": "FOCE with interaction", "laplace": "Laplace with interaction", "quadrature": "adaptive Gauss-Hermite",
+}  # fmt: skip
+
+#: Standard deviations of etas and correlations are searched between these.
+OMEGA_SD = (5e-3, 10.0)
+PARTIAL = 3.8
+#: Thetas are searched within this factor of the start.
+REACH = 1e4
+#: Two starts end at the same place where their objectives differ by less than this.
+SAME = 0.01
+
+Progress = Callable[[str, int, int], None]
+Intervals = Literal["profile", "curvature", "none"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationEstimate:
+    """One estimated number.
+
+    Attributes
+    ----------
+    name, unit : str
+    value : float
+    se : float
+        Standard error by the sandwich R^-1 S R^-1; NaN where there is none.
+    se_hessian : float
+        By R^-1 alone.
+    low, high : float
+        95 % interval; infinite where a side is open.
+    word : {"determined", "one-sided", "not determined", "fixed", "no interval"}
+    reason : str
+    start : float
+    """
+
+    name: str
+    unit: str
+    value: float
+    se: float
+    se_hessian: float
+    low: float
+    high: float
+    word: str
+    reason: str
+    start: float
+
+    @property
+    def rse(self) -> float:
+        """Relative standard error in %."""
+        return 100.0 * self.se / abs(self.value) if self.value else math.nan
+
+    def observable(self) -> Observable:
+        """Return it in the form of every other result."""
+        status = {"determined": "ok", "no interval": "ok", "fixed": "ok"}.get(self.word, self.word)
+        low, high = (x if math.isfinite(x) else None for x in (self.low, self.high))
+        notes = (f"RSE {self.rse:.3g} %",) if math.isfinite(self.rse) else ()
+        return Observable(
+            self.name, self.value, self.unit, status, self.reason or None,  # type: ignore[arg-type]
+            None if self.word in ("fixed", "no interval") else (low, high), "", notes,
+        )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationStart:
+    """One of several starts: where it ended."""
+
+    objective: float
+    status: str
+    evaluations: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PopulationFit:
+    """A fitted population model.
+
+    Attributes
+    ----------
+    model : PopulationModel
+    data : PopulationData
+    method : str
+    nodes : int
+        Per eta, of quadrature; else 1.
+    x : array, shape (p,)
+        On the scale of the search.
+    objective : float
+        Minus twice the log likelihood without n log(2 pi), as NONMEM prints it.
+    estimates : tuple of PopulationEstimate
+    uncertainty : Uncertainty
+    etas : array, shape (N, q)
+        At the modes.
+    by_subject : array, shape (N,)
+        Parts of the objective.
+    starts : tuple of PopulationStart
+        Best first.
+    seconds : mapping of str -> float
+    seed : int
+    notes : tuple of str
+    likelihood : Likelihood
+    """
+
+    model: PopulationModel
+    data: PopulationData
+    method: str
+    nodes: int
+    x: np.ndarray
+    objective: float
+    estimates: tuple[PopulationEstimate, ...]
+    uncertainty: Uncertainty
+    etas: np.ndarray
+    by_subject: np.ndarray
+    starts: tuple[PopulationStart, ...]
+    seconds: Mapping[str, float]
+    seed: int
+    notes: tuple[str, ...]
+    likelihood: Likelihood
+
+    def __getitem__(self, name: str) -> PopulationEstimate:
+        """Return an estimate by name."""
+        for estimate in self.estimates:
+            if estimate.name == name:
+                return estimate
+        raise UnknownNameError("estimate", name, [e.name for e in self.estimates])
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Name -> estimate."""
+        return {e.name: e.value for e in self.estimates}
+
+    @property
+    def minus_two_log_likelihood(self) -> float:
+        """With the constant n log(2 pi)."""
+        return self.objective + self.data.table.observations * math.log(2 * math.pi)
+
+    @property
+    def free(self) -> int:
+        """Number of estimated numbers."""
+        return sum(e.word != "fixed" for e in self.estimates)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion of the likelihood with its constant."""
+        return self.minus_two_log_likelihood + 2 * self.free
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PopulationValue:
+    """The objective at given numbers: by subject, its gradient on the scale of the search, the etas."""
+
+    objective: float
+    by_subject: np.ndarray
+    gradient: np.ndarray
+    etas: np.ndarray
+
+
+def evaluate_population(
+    model: PopulationModel, table: PkTable, values: Mapping[str, float], *, method: Method = "focei", nodes: int = 9
+) -> PopulationValue:
+    """Return the objective at given natural numbers, nothing is fitted.
+
+    Parameters
+    ----------
+    model : PopulationModel
+    table : PkTable
+    values : mapping of str -> float
+        All of ``model.names``; omegas and sigmas are variances.
+    method : {"focei", "laplace", "quadrature"}
+    nodes : int
+
+    Raises
+    ------
+    UsageError, NumericalError
+    """
+    data = population_data(model, table)
+    missing = [name for name in model.names if name not in values]
+    if missing:
+        raise UsageError(f"No value for {', '.join(missing)}", do="give all numbers of the model")
+    x = model.inward(np.array([values[name] for name in model.names], dtype=float))
+    _check_errors(model, data)
+    by_subject, slope, etas = Likelihood(model, data, method, nodes).evaluate(x)
+    if not np.isfinite(by_subject).all():
+        raise NumericalError(f"The objective of {_who(data, by_subject)} is not a number", do="try other values")
+    return PopulationValue(float(by_subject.sum()), by_subject, slope.sum(axis=0), etas)
+
+
+def fit_population(
+    model: PopulationModel, table: PkTable, *, method: Method = "focei", nodes: int = 9,
+    start: Mapping[str, float] | None = None, fix: Sequence[str] = (), starts: int = 3,
+    intervals: Intervals = "curvature", seed: int = 1, progress: Progress | None = None,
+) -> PopulationFit:  # fmt: skip
+    """Fit a population model.
+
+    Parameters
+    ----------
+    model : PopulationModel
+    table : PkTable
+    method : {"focei", "laplace", "quadrature"}
+        FOCE with interaction, Laplace with interaction, adaptive Gauss-Hermite quadrature.
+    nodes : int
+        Per eta, for quadrature.
+    start : mapping of str -> float, optional
+        Natural numbers by name (``model.names``); what is not named starts from one curve through everybody's data.
+    fix : sequence of str
+        Names that stay at their start (which must be given).
+    starts : int
+        The first is `start`; the others are scattered around it.
+    intervals : {"curvature", "profile", "none"}
+        95 % by standard errors on the scale of the search, or of the profile likelihood.
+    seed : int
+        Of the scatter.
+    progress : callable, optional
+        Called with (what, done, total).
+
+    Returns
+    -------
+    PopulationFit
+
+    Raises
+    ------
+    UsageError
+        An unknown name, a fixed number without a value.
+    DataError
+        The table does not fit the model.
+    NumericalError
+        No start leads anywhere.
+    """
+    if starts < 1:
+        raise UsageError(f"{starts} starts", do="one or more")
+    if method not in METHODS:
+        raise UnknownNameError("method", method, METHODS, do=f"one of {', '.join(METHODS)}")
+    if not 1 <= nodes <= 25:
+        raise UsageError(f"{nodes} nodes", do="1 to 25 per eta")
+    began = time.perf_counter()
+    data = population_data(model, table)
+    _check_errors(model, data)
+    x0, fixed = _start(model, data, start or {}, fix, seed)
+    likelihood = Likelihood(model, data, method, nodes)
+
+    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope, _ = likelihood.evaluate(x)
+        return -0.5 * float(value.sum()), -0.5 * slope.sum(axis=0)
+
+    bounds = _bounds(model, data, x0, fixed)
+    rng = np.random.default_rng(seed)
+    scatter = np.where(fixed, 0.0, 0.3)
+    points = [x0] + [np.clip(x0 + scatter * rng.standard_normal(x0.size), *bounds) for _ in range(starts - 1)]
+    ends: list[Maximum] = []
+    for k, point in enumerate(points):
+        ends.append(maximise(function, point, bounds, enough=1e-7, most=300))
+        if progress:
+            progress("starts", k + 1, len(points))
+    if all(end.status == "failed" for end in ends):
+        by_subject, _, _ = likelihood.evaluate(x0)
+        raise NumericalError(
+            "The fit does not start", why=f"the objective of {_who(data, by_subject)} is not a number",
+            do="give other starting values, or an additive part of the error",
+        )  # fmt: skip
+    ends.sort(key=lambda end: -end.value if end.status != "failed" else math.inf)
+    best, information = _polish(function, ends[0], bounds, fixed)
+    searched = time.perf_counter()
+    by_subject, slopes, etas = likelihood.evaluate(best.x)
+    found = uncertainty(model, best, information, slopes, bounds, fixed)
+    estimates = _estimates(model, table, best, found, function, information, bounds, fixed, intervals, x0, progress)
+    ended = time.perf_counter()
+    starts_ = tuple(PopulationStart(-2 * e.value if e.status != "failed" else math.nan, e.status, e.evaluations)
+                    for e in ends)  # fmt: skip
+    notes = [*table.notes, *_warnings(best, found, starts_)]
+    return PopulationFit(
+        model, data, method, nodes if method == "quadrature" else 1, best.x, float(by_subject.sum()), estimates, found,
+        etas, by_subject, starts_, {"search": searched - began, "intervals": ended - searched}, seed, tuple(notes),
+        likelihood,
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ before
+
+
+def _start(
+    model: PopulationModel, data: PopulationData, told: Mapping[str, float], fix: Sequence[str], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    for name in [*told, *fix]:
+        if name not in model.names:
+            raise UnknownNameError("number of the model", name, model.names, do=f"it has: {', '.join(model.names)}")
+    unknown = [name for name in fix if name not in told]
+    if unknown:
+        raise UsageError(f"{unknown[0]} is fixed without a value", do=f"give it as a start: {unknown[0]}=...")
+    guess = (
+        np.ones(len(model.names)) if set(told) >= set(model.names) else model.outward(pooled_start(model, data, seed))
+    )
+    natural = np.array([told.get(name, value) for name, value in zip(model.names, guess, strict=True)], dtype=float)
+    fixed = np.array([name in fix for name in model.names])
+    if fixed.all():
+        raise UsageError("Everything is fixed", do="evaluate the objective instead")
+    return model.inward(natural), fixed
+
+
+def _check_errors(model: PopulationModel, data: PopulationData) -> None:
+    """A proportional error cannot explain an observation where the model says 0."""
+    if model.error != "proportional":
+        return
+    for subject in data.table.subjects:
+        unexplained = ~subject.counts().any(axis=1)
+        if unexplained.any():
+            line = subject.lines[int(np.argmax(unexplained))]
+            raise NumericalError(
+                f"An observation of subject {subject.id} before any dose", where=f"{data.table.where} line {line}",
+                why="the model says 0 there, and a proportional error allows no deviation from 0",
+                do="choose the combined or additive error, or remove the observation",
+            )  # fmt: skip
+
+
+def _bounds(
+    model: PopulationModel, data: PopulationData, x0: np.ndarray, fixed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    k, q, m = model.fixed_effects, len(model.etas), len(model.correlated)
+    low, high = x0 - math.log(REACH), x0 + math.log(REACH)
+    low[k : k + q], high[k : k + q] = math.log(OMEGA_SD[0]), math.log(OMEGA_SD[1])
+    low[k + q : k + q + m], high[k + q : k + q + m] = -PARTIAL, PARTIAL
+    size = float(np.median(data.observed[data.there]))
+    for n, name in enumerate(reversed(ERRORS[model.error]), 1):
+        scale = 1.0 if name == "proportional" else max(size, 1e-12)
+        low[-n], high[-n] = math.log(1e-4 * scale), math.log(10.0 * scale)
+    low, high = np.minimum(low, x0), np.maximum(high, x0)
+    return np.where(fixed, x0, low), np.where(fixed, x0, high)
+
+
+def _who(data: PopulationData, by_subject: np.ndarray) -> str:
+    bad = [s.id for s, value in zip(data.table.subjects, by_subject, strict=True) if not math.isfinite(value)]
+    return f"subject {', '.join(bad[:5])}" if bad else "no single subject"
+
+
+# ------------------------------------------------------------------------------------------------- after
+
+
+def _polish(
+    function: Callable[[np.ndarray], tuple[float, np.ndarray]], end: Maximum, bounds: tuple[np.ndarray, np.ndarray],
+    fixed: np.ndarray,
+) -> tuple[Maximum, np.ndarray]:  # fmt: skip
+    """Return the optimum after a few Newton steps, and the information there."""
+    free = ~fixed & ~end.at_bound
+    scale = np.full(end.x.size, 0.02)
+    x, value, gradient = end.x, end.value, end.gradient
+    information = curvature(function, x, scale, bounds) if free.any() else np.eye(x.size)
+    for _ in range(4):
+        inside = np.ix_(free, free)
+        try:
+            np.linalg.cholesky(information[inside])
+            step = np.zeros_like(x)
+            step[free] = np.linalg.solve(information[inside], gradient[free])
+        except np.linalg.LinAlgError:
+            break
+        promised = 0.5 * float(step @ gradient)
+        tried = np.clip(x + step, *bounds)
+        new, slope = function(tried)
+        if not (math.isfinite(new) and new > value - 1e-9) or promised < 1e-11:
+            break
+        x, value, gradient = tried, new, slope
+    information = curvature(function, x, scale, bounds)
+    return dataclasses.replace(end, x=x, value=value, gradient=gradient), information
+
+
+def _estimates(
+    model: PopulationModel, table: PkTable, best: Maximum, found: Uncertainty,
+    function: Callable[[np.ndarray], tuple[float, np.ndarray]], information: np.ndarray,
+    bounds: tuple[np.ndarray, np.ndarray], fixed: np.ndarray, intervals: Intervals, x0: np.ndarray,
+    progress: Progress | None,
+) -> tuple[PopulationEstimate, ...]:  # fmt: skip
+    from .population_uncertainty import interval_of
+
+    natural, begun = model.outward(best.x), model.outward(x0)
+    units = model.units(table.volume_unit, table.concentration_unit, table.units)
+    made = []
+    for k, name in enumerate(model.names):
+        if fixed[k]:
+            low = high = math.nan
+            word, reason = "fixed", ""
+        elif intervals == "none":
+            low = high = math.nan
+            word, reason = "no interval", ""
+        else:
+            low, high, word, reason = interval_of(
+                model, best, k, found, function, information, bounds, profile=intervals == "profile"
+            )
+            if progress and intervals == "profile":
+                progress("intervals", k + 1, len(model.names))
+        made.append(PopulationEstimate(
+            name, units[k], float(natural[k]), float(found.se[k]), float(found.se_hessian[k]), low, high, word, reason,
+            float(begun[k]),
+        ))  # fmt: skip
+    return tuple(made)
+
+
+def _warnings(best: Maximum, found: Uncertainty, starts: Sequence[PopulationStart]) -> list[str]:
+    lines = []
+    same = sum(s.objective - starts[0].objective < SAME for s in starts if math.isfinite(s.objective))
+    if len(starts) > 1:
+        lines.append(f"{same} of {len(starts)} starts end at the best objective (within {SAME})")
+    if best.status == "stopped":
+        lines.append(f"the search stopped early: {best.reason}")
+    if found.reason:
+        lines.append(found.reason)
+    elif found.condition_number > 1000:
+        lines.append(f"condition number {found.condition_number:.3g}: the data do not separate all numbers")
+    return lines
