@@ -124,7 +124,7 @@ class Likelihood:
         inverse = np.linalg.inv(omega_of(self.model, x))
         log_det = float(np.linalg.slogdet(inverse)[1])
         best: _Modes | None = None
-        step, length = np.zeros((n, q)), np.ones(n)
+        step, length, hope = np.zeros((n, q)), np.ones(n), np.full(n, np.inf)
         eta = np.zeros((n, q)) if start is None else start
         trial = eta
         going = np.ones(n, dtype=bool)
@@ -143,12 +143,13 @@ class Likelihood:
                 better = going
                 best = _Modes(trial, joint, f, fu, fuu, whole)
             else:
-                # a tie at the bottom is progress of rounding size: the better conditioned side is as good
-                better = going & (joint <= best.joint)
+                # the last step changes the density by less than its rounding: it is taken without asking
+                better = going & ((joint <= best.joint) | ((hope < 1e-8) & (joint <= best.joint + 1e-7)))
                 best = _merged(better, _Modes(trial, joint, f, fu, fuu, whole), best)
             newton, promised = self._steps(whole, slope, e, z, inverse)
             length = np.where(better, 1.0, 0.25 * length)
             step = np.where(better[:, None], newton, step)
+            hope = np.where(better, promised, hope)
             done = (better & (promised < ENOUGH)) | (length < 1e-9) | ~np.isfinite(step).all(axis=1)
             going = going & ~done
             if not going.any():
