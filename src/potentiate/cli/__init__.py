@@ -29,6 +29,10 @@ COMMANDS = {
 
 #: (command, kind) whose options are its own: what ``--as`` names is another subject.
 KINDS = {("measure", kind): "potentiate.cli.measure_table:measure_table" for kind in ("hill", "groups")}
+KINDS |= {
+    ("measure", "nca"): "potentiate.cli.measure_nca:measure_nca",
+    ("fit", "population"): "potentiate.cli.fit_population:fit_population_table",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

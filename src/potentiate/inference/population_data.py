@@ -82,7 +82,8 @@ def population_data(model: PopulationModel, table: PkTable) -> PopulationData:
             if given.compartment not in ((1, 2) if oral else (1,)):
                 raise DataError(
                     f"A dose into compartment {given.compartment}", where=at,
-                    why=f"{model.structure} has {'1 = depot, 2 = central' if oral else '1 = central'}", do="correct CMT",
+                    why=f"{model.structure} has {'1 = depot, 2 = central' if oral else '1 = central'}",
+                    do="correct CMT",
                 )  # fmt: skip
             depot[i, j] = oral and given.compartment == 1
             if depot[i, j] and given.duration_h > 0:
@@ -102,8 +103,10 @@ def population_data(model: PopulationModel, table: PkTable) -> PopulationData:
         offset[:, row] += constant
         if r.estimated:
             if np.ptp(slope) == 0:
-                raise DataError(f"{r.text} cannot be estimated", where=table.where,
-                                why=f"{r.covariate} tells no two subjects apart in it", do="leave the relation out")  # fmt: skip
+                raise DataError(
+                    f"{r.text} cannot be estimated", where=table.where,
+                    why=f"{r.covariate} tells no two subjects apart in it", do="leave the relation out",
+                )  # fmt: skip
             design[:, row, coefficient] = slope
             coefficient += 1
     return PopulationData(t, y, there, doses, offset, design, kinds_of(doses), table)

@@ -5,9 +5,10 @@ for Gaussian. FOCE with interaction takes the expected curvature (first derivati
 adaptive Gauss-Hermite quadrature sums over nodes laid out by it. The objective is that of NONMEM: minus twice the log
 likelihood without the constant n log(2 pi).
 
-Gradients are total derivatives: the modes move with the parameters, d eta / d x = -H^-1 d^2 joint / d eta d x. With FOCE
-they are exact; Laplace would need third derivatives of the model, and takes central differences with the modes found
-anew, as quadrature does. JAX gives the first and second derivatives of the model; all else is batched linear algebra.
+Gradients are total derivatives: the modes move with the parameters, d eta / d x = -H^-1 d^2 joint / d eta d x. With
+FOCE they are exact; Laplace would need third derivatives of the model, and takes central differences with the modes
+found anew, as quadrature does. JAX gives the first and second derivatives of the model; all else is batched linear
+algebra.
 
 Sources: Lindstrom & Bates 1990, Biometrics 46:673 (FOCE); Wang 2007, J Pharmacokinet Pharmacodyn 34:575 (interaction,
 Laplace); Almquist, Leander & Jirstrand 2015, J Pharmacokinet Pharmacodyn 42:191 (gradients); Pinheiro & Bates 1995,
@@ -30,7 +31,7 @@ from .residual_error import ResidualError, residual_error
 
 Method = Literal["focei", "laplace", "quadrature"]
 
-#: Newton steps towards the modes, at most; a step that promises to lower the joint density by less than this is the last.
+#: Newton steps towards the modes, at most; one that promises to change the joint density by less is the last.
 MOST_STEPS = 80
 ENOUGH = 1e-15
 #: Half the width of central differences on the scale of the search.

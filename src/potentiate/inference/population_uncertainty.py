@@ -101,7 +101,7 @@ def interval_of(
     """Return low, high, word and reason of a number: by its profile, or by its standard error on the search scale."""
     first = model.fixed_effects + len(model.etas)
     covariance = first <= k < first + len(model.correlated)
-    lowest = -math.inf if covariance or k >= len(model.parameters) and k < model.fixed_effects else 0.0
+    lowest = -math.inf if covariance or len(model.parameters) <= k < model.fixed_effects else 0.0
     if profile and not covariance:
         curve = profile_of_likelihood(function, best, k, _definite(information), bounds=bounds)
         ends = [_natural(model, best.x, k, end) if math.isfinite(end) else (lowest, math.inf)[side]

@@ -211,6 +211,20 @@ CONVENTIONS: tuple[Convention, ...] = (
         "'solver' where the search fails; no numbers where nothing was measured or the degrees of freedom do not exist",
         "Patterson & Thompson 1971, Biometrika 58:545; Kenward & Roger 1997, Biometrics 53:983",
     ),
+    Convention(
+        "AUC", "area_under_curve", "linear-up log-down", ("linear",),
+        "falling parts of the curve are integrated as exponentials and rising ones by trapezoids, or all by "
+        "trapezoids; to infinity by the last positive sample over lambda_z",
+        "'not determined' where more than 20 % is extrapolated, 'refused' where earlier doses are in the curve",
+        "Purves 1992, J Pharmacokinet Biopharm 20:211",
+    ),
+    Convention(
+        "lambda_z", "terminal_line", "best adjusted R2", (),
+        "line of log concentration through the three or more last positive samples after the peak with the best "
+        "adjusted R2; more points win a tie within 0.0001",
+        "'not determined' below three points or without decline; noted below two half-lives or an adjusted R2 of 0.9",
+        "Gabrielsson & Weiner 2012, Methods Mol Biol 929:377",
+    ),
 )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def read_records(path: Path, told: Mapping[str, str]) -> Records:
     header_line, header = lines[0]
     split = _splitter(header)
     titles = split(header, header_line, where)
-    if all(_NUMBER.fullmatch(title) for title in titles):
+    if all(_NUMBER.fullmatch(title) or title.upper() in BLANK for title in titles):
         raise DataError("No header", where=f"{where} line {header_line}", why=f"it reads {header[:60]!r}",
                         do="put the names first: ID TIME AMT DV")  # fmt: skip
     names, units = _names(titles, where, header_line)

@@ -86,6 +86,16 @@ class PkSubject:
         end = np.array([dose.until for dose in self.doses])
         return (begin[None] < self.places[:, None]) & (self.places[:, None] < end[None])
 
+    def counts_at(self, t_h: Array) -> NDArray[np.bool_]:
+        """Return whether each dose has been given, and not been reset, at any times, shape (n, doses)."""
+        begin = np.array([dose.t_h for dose in self.doses])
+        end = []
+        for dose in self.doses:
+            after = [d.t_h for d in self.doses if d.place >= dose.until]
+            after += list(self.t_h[self.places >= dose.until])
+            end.append(min(after, default=math.inf))
+        return (begin[None] <= t_h[:, None]) & (t_h[:, None] < np.array(end)[None])
+
 
 @dataclass(frozen=True, eq=False)
 class PkTable:
@@ -215,7 +225,7 @@ def read_pk_table(
                 f"Subject {id} has observations and no dose", where=f"{where} line {rows[0].line}",
                 why="nothing explains them", do="add the record of the dose (AMT), or remove the subject",
             )  # fmt: skip
-        late += sum(dose.place > subject.places.max() for dose in subject.doses)
+        late += int(sum(dose.place > subject.places.max() for dose in subject.doses))
         early += int((~subject.counts().any(axis=1)).sum())
         subjects.append(subject)
     if not subjects:
