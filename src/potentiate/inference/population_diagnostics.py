@@ -97,10 +97,11 @@ def curve(fit: PopulationFit, subject: int, t_h: np.ndarray, *, typical: bool = 
     person = data.table.subjects[subject]
     count = len(person.doses)
     d = data.doses
+    own = slice(0, count)
     doses = GivenDoses(
-        *(np.asarray(getattr(d, n))[subject, :count] for n in ("t_h", "amount", "duration_h", "depot", "interval_h")),
-        person.counts_at(t_h),
-    )
+        d.t_h[subject, own], d.amount[subject, own], d.duration_h[subject, own], d.depot[subject, own],
+        d.interval_h[subject, own], person.counts_at(t_h),
+    )  # fmt: skip
     p = {name: np.exp(logs[k]) for k, name in enumerate(model.parameters)}
     return concentration(model.structure, p, t_h, doses)
 
