@@ -130,7 +130,7 @@ class PopulationPosterior:
 
 
 def sample_population(
-    fit: PopulationFit, *, draws: int = 500, warmup: int = 500, chains: int = 2, seed: int = 1,
+    fit: PopulationFit, *, draws: int = 1000, warmup: int = 500, chains: int = 2, seed: int = 1,
     priors: Mapping[str, Prior] | None = None, progress: Progress | None = None,
 ) -> PopulationPosterior:  # fmt: skip
     """Sample the posterior of a population model.
@@ -310,8 +310,8 @@ def _expected_information(fit: PopulationFit) -> tuple[np.ndarray, np.ndarray]:
     found = fit.likelihood.details(fit.x, fit.etas)
     along_z = found["slope"] @ root
     e = residual_error(model, fit.x, found["f"], data)
-    change = (2 * (e.v - (np.exp(2 * fit.x[-1]) if model.error != "proportional" else 0.0)) / found["f"]) / e.v
-    change = np.where(data.there & np.isfinite(change), change, 0.0)
+    proportional = np.exp(2 * fit.x[-len(ERRORS[model.error])]) if model.error != "additive" else 0.0
+    change = np.where(data.there, 2 * proportional * found["f"] / e.v, 0.0)
     moves_z = change[..., None] * along_z
     information = np.zeros((p + n * q, p + n * q))
     for i in range(n):
