@@ -30,7 +30,7 @@ ALL = [find_finding(i) for i in finding_ids()]
 ON_SUBJECT = [f for f in ALL if isinstance(f.experiment, SubjectExperiment)]
 HUMAN = [f for f in ALL if f.human is not None]
 STUDY = Path(__file__).parents[2] / "docs" / "studies" / "exposure.csv"
-RECORDED = {row["finding"]: row for row in csv.DictReader(STUDY.open(encoding="utf-8"))}
+RECORDED = {row["finding"]: row for row in csv.DictReader(STUDY.read_text(encoding="utf-8").splitlines())}
 COMPOUNDS = {path.stem for path in (LIBRARY / "compounds").glob("*.yaml")}
 #: Claims that nothing may support, and the findings that answer them.
 NEGATIVE_CONTROLS = {
