@@ -30,6 +30,7 @@ REFUSED = {
     "another compound in the text": (("caffeine", "l-theanine 200 mg po"), ["names 'l-theanine'"]),
     "unknown compound": (("caffine", "200 mg po"), ["'caffine'", "closest: caffeine"]),
     "imuracetam": (("imuracetam", "200 mg po"), ["No pharmacology on record", "'aniracetam'"]),
+    "class": (("ampakines", "200 mg po"), ["is a class, not a substance", "cx717"]),
     "route without a source": (("caffeine", "200 mg ip"), ["No route 'ip' for caffeine", "use po"]),
     "species": (("caffeine", "200 mg po", "--species", "martian"), ["'martian'", "human, rat"]),
     "variant": (("caffeine", "200 mg po", "--variant", "abstinant"), ["'abstinant'", "abstinent"]),

@@ -88,6 +88,13 @@ def dose(
     from ..library.compound import find_compound
 
     found = find_compound(compound)
+    if found.kind in ("class", "product", "mixture"):
+        parts = ", ".join(part.compound for part in found.constituents)
+        do = f"name one of {parts}" if parts else "name a substance"
+        more = "" if found.kind == "class" else f"; potentiate stack {found.id} reviews them together"
+        raise UsageError(
+            f"{found.name} is a {found.kind}, not a substance", why="it has no concentration", do=do + more
+        )
     if ruler or regimen is None:
         if not ruler:
             raise UsageError(
@@ -147,7 +154,7 @@ _COLUMNS = ("of", "what", "unit", "typical", "low", "high", "remark")
 
 
 def _result(study: DoseStudy, compound: str, name: str, inputs: dict[str, Any]) -> Result:
-    rows = [_row(of, o) for of, o in study.observables]
+    rows = [_row(of, o) for of, o in study.observables if o.known or o.id != "gap_widest"]
     notes = [n for r in study.rulers for n in _gap_notes(r)] + study.notes
     observables = [
         o.as_dict("prediction", {"of": of, "regimen": study.regimen.text, "species": study.species})

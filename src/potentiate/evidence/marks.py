@@ -214,6 +214,9 @@ def _action_marks(compound: Compound, action: Action) -> Iterator[Mark]:
                            _sources(p), _standing(p), _about(p))  # fmt: skip
         elif p.quantity == "ratio" and p.of == "IC50 to that of glutamate" and p.value is not None:
             yield from _ratio_to_glutamate(compound, action, p)
+        elif p.value is not None and p.quantity in _CONSTANTS and p.unit in _MASS:
+            why = f"{_shown(p.value)} {p.unit} has no place on a molar axis: the molar mass is not known"
+            yield unknown_mark(compound.id, "effect", "in vitro", what, why, target=target, sources=_sources(p))
         elif p.unknown is not None and p.quantity in _CONSTANTS:
             kind: Kind = "binding" if p.quantity in ("Kd", "Ki") else "effect"
             yield unknown_mark(compound.id, kind, "in vitro", what, p.unknown, target=target)

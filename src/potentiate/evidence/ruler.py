@@ -255,20 +255,25 @@ def _effects(marks: Any, compound: str, target: str | None) -> list[Mark]:
     return [m for m in at if m.kind == "effect"] or [m for m in at if m.kind == "binding"]
 
 
+def _reasons(whys: list[str | None]) -> str:
+    """Return the first two of the reasons; the marks hold all."""
+    unique = list(dict.fromkeys(w for w in whys if w))
+    return "; ".join(unique[:2]) or "none on record"
+
+
 def _gaps(
     compound: Compound, species: str, target: str | None, tops: list[Mark], effects: list[Mark], marks: list[Mark]
 ) -> tuple[Observable, Observable]:
     names, unit = ("gap_closest", "gap_widest"), "log10"
     if not tops or not effects:
+        own = [m for m in marks if m.compound == compound.id and m.unknown is not None]
         missed = []
         if not tops:
-            own = [m for m in marks if m.compound == compound.id and m.kind == "exposure" and m.matrix == "plasma"]
-            whys = [m.unknown for m in own if m.unknown]
-            missed.append(f"no plasma or brain concentration in {species}: {'; '.join(whys) or 'none on record'}")
+            whys = [m.unknown for m in own if m.kind == "exposure" and m.matrix == "plasma"]
+            missed.append(f"no plasma or brain concentration in {species}: {_reasons(whys)}")
         if not effects:
-            whys = [m.unknown for m in marks if m.compound == compound.id and m.kind == "effect" and m.unknown]
-            why = "; ".join(whys) or "none on record"
-            missed.append(f"no effective concentration at {target or 'any target'}: {why}")
+            whys = [m.unknown for m in own if m.kind == "effect" and m.target in (None, target)]
+            missed.append(f"no effective concentration at {target or 'any target'}: {_reasons(whys)}")
         closest, widest = (missing(n, unit, "not determined", "; ".join(missed), CONVENTION) for n in names)
         return closest, widest
     top, low = max(tops, key=lambda m: m.high_uM), min(effects, key=lambda m: m.low_uM)
