@@ -15,6 +15,7 @@ COMMANDS = {
     "synapse": ("potentiate.cli.synapse:synapse", "Synaptic responses and calcium with and without a drug."),
     "slice": ("potentiate.cli.slice:slice", "Field potentials and LTP of a CA1 slice with and without a drug."),
     "dose": ("potentiate.cli.dose:dose", "What concentration when, and whether it can act."),
+    "stack": ("potentiate.cli.stack:stack", "A combination: what it does, meets and promises, and what is known."),
     "membrane": ("potentiate.cli.membrane:membrane", "[3H]AMPA binding with and without a drug."),
     "compound": ("potentiate.cli.compound:compound", "What is known of a compound, and what is not."),
     "measure": ("potentiate.cli.measure:measure", "Measure a recording."),
