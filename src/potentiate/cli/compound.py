@@ -23,34 +23,59 @@ Row = tuple[str, str, str, str]
 
 
 def compound(
-    name: str | None = None,
-    /,
-    *,
+    *names: str,
     list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
     kind: Kind | None = None,
+    table: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Show what is on record about a compound: identity, actions, parameters, status, findings.
 
     Parameters
     ----------
-    name
-        Id, name, synonym or CAS number.
+    names
+        Id, name, synonym or CAS number; with --table several, classes and stacks too.
     list_
         List all compounds instead.
     kind
         With --list: only this kind.
+    table
+        Approach, mechanism, human evidence, status, adverse effects and trials of all names in one table.
     json
         Print one JSON object.
     """
-    if list_ or name is None:
-        if name is not None or not list_:
-            what = "Give a name or --list, not both" if name else "No compound named"
+    if list_ or not names:
+        if names or not list_:
+            what = "Give a name or --list, not both" if names else "No compound named"
             raise UsageError(what, do="for example: potentiate compound aniracetam, or potentiate compound --list")
         return finish(_listing(kind), as_json=json, files=False)
     if kind is not None:
         raise UsageError("--kind goes with --list", do="for example: potentiate compound --list --kind extract")
-    return finish(_card(find_compound(name)), as_json=json, files=False)
+    if table:
+        return finish(_approaches(names), as_json=json, files=False)
+    if len(names) > 1:
+        raise UsageError(
+            f"{len(names)} names", why=", ".join(names), do="name one compound, or ask for one table of all with --table"
+        )
+    return finish(_card(find_compound(names[0])), as_json=json, files=False)
+
+
+def _approaches(names: Sequence[str]) -> Result:
+    """Return the table of source 000 for any set."""
+    import dataclasses
+
+    from ..evidence.approach_table import AMOUNT, approach_table
+
+    found = approach_table(names)
+    rows = [[a.name, a.mechanism, a.evidence, a.status, a.adverse] for a in found]
+    notes = [f"{a.name}   {indication}   {result}   {text}" for a in found for indication, result, text in a.trials]
+    words = ", ".join(f"{word} from {least}" for least, word in AMOUNT if least)
+    return Result(
+        "compound", "table", {"names": list(names)},
+        ["approach", "mechanism", "human evidence", "status", "adverse effects"], rows, title=f"{len(rows)} approaches",
+        assumed=[f"records of efficacy in people are {words}"], notes=notes,
+        extra={"approaches": [dataclasses.asdict(a) for a in found]},
+    )  # fmt: skip
 
 
 def _listing(kind: str | None) -> Result:

@@ -58,7 +58,7 @@ def _answer(promise: Promise, compounds: Sequence[Compound], windows: Sequence[W
         word, actions, records = answer_system(promise, compounds)
         lines = tuple(
             f"{a.compound}: {a.action.kind} at the {a.action.target}, {a.direction} ({a.action.evidence}); "
-            f"{a.action.effect}"
+            f"{a.action.effect} [{', '.join(a.action.sources)}]"
             for a in actions
         )
         return Answered(promise, word, lines or ("no part acts on it by any record or claim",), _keys(records))

@@ -12,15 +12,23 @@ from .stack_review import StackReview
 from .stack_systems import SystemAction
 from .stack_windows import present_from_to
 
-COLUMNS = ("about", "what", "answer", "because", "source")
-Row = tuple[str, str, str, str, str]
+COLUMNS = ("about", "what", "answer", "because")
+Row = tuple[str, str, str, str]
+Sourced = tuple[str, str, str, str, str]
 
 #: So many records are written out in one cell; all are in the results file.
 SHOWN = 3
 
 
 def rows(review: StackReview) -> list[Row]:
-    """Return the review as rows of :data:`COLUMNS`."""
+    """Return the review as rows of :data:`COLUMNS`; the sources of a row stand in brackets at its end."""
+    return [
+        (about, what, answer, f"{because} [{source}]" if source else because)
+        for about, what, answer, because, source in _rows_of(review)
+    ]
+
+
+def _rows_of(review: StackReview) -> list[Sourced]:
     return [
         *_parts(review), *_does(review), *_timed(review), *_together(review), *_meets(review), *_promises(review),
         *_goals(review), *_rules(review), *_limits(review), *_use(review), *_status(review), *_possible(review),
@@ -28,7 +36,7 @@ def rows(review: StackReview) -> list[Row]:
     ]  # fmt: skip
 
 
-def _parts(review: StackReview) -> Iterator[Row]:
+def _parts(review: StackReview) -> Iterator[Sourced]:
     courses = {c.compound: c for c in review.timeline.courses}
     for part in review.parts:
         course = courses[part.compound.id]
@@ -42,7 +50,7 @@ def _parts(review: StackReview) -> Iterator[Row]:
         yield "part", part.compound.name, part.show_dose(), said, part.source or ""
 
 
-def _does(review: StackReview) -> Iterator[Row]:
+def _does(review: StackReview) -> Iterator[Sourced]:
     for part in review.parts:
         mine = [a for a in review.does if a.compound == part.compound.id]
         for action in mine:
@@ -52,12 +60,12 @@ def _does(review: StackReview) -> Iterator[Row]:
             yield "does", part.compound.name, "unknown", next(filter(None, reasons), "no action on record"), ""
 
 
-def _action(name: str, a: SystemAction) -> Row:
+def _action(name: str, a: SystemAction) -> Sourced:
     because = f"{a.action.kind} at {a.action.target}: {a.action.effect}; {a.strength()}"
     return "does", f"{name}: {a.system}", f"{a.direction} ({a.action.evidence})", because, ", ".join(a.action.sources)
 
 
-def _timed(review: StackReview) -> Iterator[Row]:
+def _timed(review: StackReview) -> Iterator[Sourced]:
     for effect in review.timeline.effects:
         what = f"{effect.document.target} by {', '.join(effect.parts)}"
         if effect.unknown is not None:
@@ -83,31 +91,35 @@ def _span(o: Any, scale: float, unit: str) -> str:
     return f"{o.value * scale:.3g} {unit}" if o.ok else o.reason or o.status
 
 
-def _together(review: StackReview) -> Iterator[Row]:
+def _together(review: StackReview) -> Iterator[Sourced]:
     for i in review.interactions:
-        yield "interaction", i.title, _grade(i), f"{i.size}; {i.mechanism} ({i.evidence})", ", ".join(i.sources)
+        because = f"{_worst(i)}{i.size}; {i.mechanism} ({i.evidence})"
+        yield "interaction", i.title, _grade(i), because, ", ".join(i.sources)
     if not review.interactions:
         yield "interaction", "between the parts", "none on record", "which is not evidence that there is none", ""
 
 
 def _grade(i: Interaction) -> str:
-    worst = f" ({i.worst} when {i.worst_when})" if i.worst else ""
-    return f"{i.grade}{worst}"
+    return f"{i.grade} or {i.worst}" if i.worst else i.grade
 
 
-def _meets(review: StackReview) -> Iterator[Row]:
+def _worst(i: Interaction) -> str:
+    return f"{i.worst} when {i.worst_when}: " if i.worst else ""
+
+
+def _meets(review: StackReview) -> Iterator[Sourced]:
     for m in review.meets:
         word = "opposing" if m.opposing else "doubling"
         answer = "on record" if m.on_record else "by claim or at one side only"
         yield word, m.what, answer, ", ".join(f"{c} {d} ({e})" for c, d, e in m.actions), ""
 
 
-def _promises(review: StackReview) -> Iterator[Row]:
+def _promises(review: StackReview) -> Iterator[Sourced]:
     for a in review.promises:
-        yield "promise", a.promise.text, a.word, " | ".join(a.because), ", ".join(a.keys)
+        yield "promise", a.promise.text, a.word, " | ".join(a.because), ""
 
 
-def _goals(review: StackReview) -> Iterator[Row]:
+def _goals(review: StackReview) -> Iterator[Sourced]:
     for goal, evidence in review.goals:
         for e in evidence:
             said = "; ".join(r.show() for r in e.records[:SHOWN])
@@ -116,7 +128,7 @@ def _goals(review: StackReview) -> Iterator[Row]:
             yield "evidence", f"{goal}: {e.about}", e.word, because, ", ".join(r.finding.id for r in e.records[:SHOWN])
 
 
-def _rules(review: StackReview) -> Iterator[Row]:
+def _rules(review: StackReview) -> Iterator[Sourced]:
     for a in review.rules:
         rule = a.rule
         asked = "" if a.met is None else "; the stack does what it asks" if a.met else "; the stack does not do what it asks"
@@ -126,7 +138,7 @@ def _rules(review: StackReview) -> Iterator[Row]:
         yield "rule", rule.title, rule.word, because, ", ".join(dict.fromkeys(keys))
 
 
-def _limits(review: StackReview) -> Iterator[Row]:
+def _limits(review: StackReview) -> Iterator[Sourced]:
     for c in review.limits:
         lim = c.limit
         year = f" {lim.year}" if lim.year else ""
@@ -140,7 +152,7 @@ def _limits(review: StackReview) -> Iterator[Row]:
         yield "limit", what, c.answer, because, lim.source
 
 
-def _use(review: StackReview) -> Iterator[Row]:
+def _use(review: StackReview) -> Iterator[Sourced]:
     for part in review.parts:
         onset = part.compound.onset
         if onset is not None:
@@ -152,7 +164,7 @@ def _use(review: StackReview) -> Iterator[Row]:
             yield "tolerance", f"{part.compound.name}: {t.of}", f"{t.word}{days}", t.text, ", ".join(t.sources)
 
 
-def _status(review: StackReview) -> Iterator[Row]:
+def _status(review: StackReview) -> Iterator[Sourced]:
     for topic in ("sport", "legal"):
         for part in review.parts:
             for s in part.compound.status:
@@ -160,15 +172,16 @@ def _status(review: StackReview) -> Iterator[Row]:
                     yield topic, f"{part.compound.name}, {s.where}", s.standing, f"{s.text}; read {s.read}", s.source
 
 
-def _possible(review: StackReview) -> Iterator[Row]:
+def _possible(review: StackReview) -> Iterator[Sourced]:
     partners = all_partners()
     for i in review.possible:
         sides = [[partners[m].name if m in partners else m for m in side] for side in i.missing]
         with_what = " and ".join(" or ".join(side) for side in sides)
-        yield "if with", f"{', '.join(i.members)} + {with_what}", _grade(i), f"{i.title}: {i.size} ({i.evidence})", ", ".join(i.sources)
+        because = f"{i.title}: {_worst(i)}{i.size} ({i.evidence})"
+        yield "if with", f"{', '.join(i.members)} + {with_what}", _grade(i), because, ", ".join(i.sources)
 
 
-def _hazards(review: StackReview) -> Iterator[Row]:
+def _hazards(review: StackReview) -> Iterator[Sourced]:
     for part in review.parts:
         for h in part.compound.hazards:
             yield h.about, part.compound.name, h.severity, f"{h.text} ({h.evidence})", ", ".join(h.sources)

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import UsageError
 from ..exposure.courses import Exposure, Unknown
 from ..exposure.expose import expose
+from ..exposure.people import TYPICAL, People
 from ..exposure.regimen import Regimen
 from ..library.disposition import find_disposition
 from ..library.effect import OccupancyDoc, occupancies_of
@@ -123,7 +124,12 @@ class Scenario:
 
 
 def follow_parts(
-    parts: Sequence[StackPart], regimen: Regimen | None, *, species: str = "human", hours: float = 12.0
+    parts: Sequence[StackPart],
+    regimen: Regimen | None,
+    *,
+    people: People = TYPICAL,
+    species: str = "human",
+    hours: float = 12.0,
 ) -> Timeline:
     """Follow every part of a stack.
 
@@ -132,6 +138,7 @@ def follow_parts(
     parts : sequence of StackPart
     regimen : Regimen or None
         The doses that are known.
+    people : People
     species : str
     hours : float
         From the first dose.

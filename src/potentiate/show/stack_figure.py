@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ..evidence.stack_review import StackReview
     from ..evidence.stack_timeline import EffectBand, PartCourse
+    from ..exposure.interaction import Interaction
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _FOOT = 9.6, 2.55, 1.75, 0.85, 0.95
 _ROW, _EFFECT, _GAP = 0.56, 1.0, 0.14
@@ -119,12 +120,18 @@ def _effect(ax: Axes, hours: np.ndarray, effect: EffectBand) -> None:
     spans = [w.window.value for _, w in effect.timing if w.window.ok]
     if onsets:
         ax.axvspan(min(onsets), max(max(onsets), min(onsets) + 0.02), color=FAINT, zorder=0)
-        first = f"onset {60 * min(onsets):.0f} to {60 * max(onsets):.0f} min" if len(onsets) > 1 else f"onset {60 * onsets[0]:.0f} min"
-        last = f", above half for {min(spans):.1f} to {max(spans):.1f} h" if len(spans) > 1 else f", above half for {spans[0]:.1f} h" if spans else ", still above half at the end"
-        ax.text(0.995, 0.95, first + last, transform=ax.transAxes, ha="right", va="top", fontsize=SMALL, color=GREY)
+        first = f"onset {_span([60 * h for h in onsets], '.0f')} min"
+        last = f"above half of its top for {_span(spans, '.1f')} h" if spans else "still above half at the end"
+        text = f"{first}, {last}"
+        ax.text(0.995, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=SMALL, color=GREY)
     half = 0.5 * 100 * float(effect.middle.max())
     above = np.flatnonzero(100 * effect.middle >= half)
     ax.plot([hours[above[0]], hours[above[-1]]], [half, half], color=BLACK, linewidth=1.0, linestyle=(0, (4, 2)))
+
+
+def _span(values: list[float], form: str) -> str:
+    low, high = format(min(values), form), format(max(values), form)
+    return low if low == high else f"{low} to {high}"
 
 
 def _connect(figure: Figure, height: float, review: StackReview, centres: dict[str, float]) -> None:
@@ -134,20 +141,23 @@ def _connect(figure: Figure, height: float, review: StackReview, centres: dict[s
     shown = [(i, [centres[m] for m in i.members if m in centres]) for i in review.interactions]
     shown = [(i, rows) for i, rows in shown if len(rows) >= 2][:MOST_CONNECTORS]
     for k, (interaction, rows) in enumerate(shown):
-        x = _WIDTH - _RIGHT + 0.2 + 0.24 * k
-        grade = interaction.worst or interaction.grade
-        colour = _GRADES[grade]
+        x = _WIDTH - _RIGHT + 0.2 + 0.3 * k
+        colour = _GRADES[interaction.worst or interaction.grade]
         low, high = min(rows), max(rows)
         path = [(x - 0.08, high), (x, high), (x, low), (x - 0.08, low)]
         figure.add_artist(
             Line2D([p[0] / _WIDTH for p in path], [p[1] / height for p in path], color=colour, linewidth=1.4)
         )
         figure.text(
-            (x + 0.04) / _WIDTH, (low + high) / 2 / height, grade, fontsize=SMALL, color=colour, va="center", fontweight="bold"
+            (x + 0.04) / _WIDTH, (low + high) / 2 / height, _grade(interaction), fontsize=SMALL, color=colour, va="center", fontweight="bold"
         )
 
 
+def _grade(interaction: Interaction) -> str:
+    return f"{interaction.grade}/{interaction.worst}" if interaction.worst else interaction.grade
+
+
 def _foot(review: StackReview) -> str:
-    met = [f"{i.worst or i.grade}: {i.title}" for i in review.interactions if len(i.members) >= 2][:MOST_CONNECTORS]
+    met = [f"{_grade(i)}: {i.title}" for i in review.interactions if len(i.members) >= 2][:MOST_CONNECTORS]
     text = "interactions  " + ("; ".join(met) if met else "none on record between the parts")
     return pretty("\n".join(textwrap.wrap(text, 128)[:3]))
