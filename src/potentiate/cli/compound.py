@@ -53,9 +53,11 @@ def compound(
         raise UsageError("--kind goes with --list", do="for example: potentiate compound --list --kind extract")
     if table:
         return finish(_approaches(names), as_json=json, files=False)
-    if len(names) > 1:
+    if len(names) != 1:
         raise UsageError(
-            f"{len(names)} names", why=", ".join(names), do="name one compound, or ask for one table of all with --table"
+            f"{len(names)} names",
+            why=", ".join(names),
+            do="name one compound, or ask for one table of all with --table",
         )
     return finish(_card(find_compound(names[0])), as_json=json, files=False)
 

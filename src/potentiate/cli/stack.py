@@ -18,9 +18,14 @@ def stack(
     /,
     *,
     list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
-    people: str = "",
     hours: float = 12.0,
+    people: int = 1,
+    who: str = "",
+    seed: int = 1,
     species: str = "human",
+    no_interactions: Annotated[bool, Parameter(negative="")] = False,
+    onset: float = 0.2,
+    window: float = 0.5,
     json: Annotated[bool, Parameter(negative="")] = False,
     out: str | None = None,
 ) -> int:
@@ -33,12 +38,20 @@ def stack(
         be left out: "modafinil; l-theanine".
     list_
         List the stacks on record.
-    people
-        Who: "smoker, age=70, takes=warfarin, pregnant".
     hours
         Of the timeline, from the first dose.
+    people
+        So many are drawn, with the spread between them that sources report.
+    who
+        What is said of them: "smoker, age=70", "pregnant", "takes=warfarin".
+    seed
+        Of the draws.
     species
         human | rat | mouse ...: whose exposure.
+    no_interactions
+        Leave out what the parts do to each other's exposure.
+    onset, window
+        Onset: first time above this share of the largest effect; window: time above that one.
     json
         Print one JSON object.
     out
@@ -56,9 +69,12 @@ def stack(
     from ..exposure.people_text import parse_people
 
     known_species(species)
-    who = parse_people(people, where="--people")
-    review = review_stack(text, who, species=species, hours=hours)
-    inputs = {"stack": text, "people": people, "hours": hours, "species": species}
+    taken_by = parse_people(who, people, seed, where="--who")
+    review = review_stack(
+        text, taken_by, species=species, hours=hours, interactions=not no_interactions, shares=(onset, window)
+    )
+    inputs = {"stack": text, "people": taken_by.show(), "n": people, "hours": hours, "species": species,
+              "interactions": not no_interactions, "onset": onset, "window": window}  # fmt: skip
     return finish(_result(review, inputs), as_json=json, out=out)
 
 
@@ -81,10 +97,10 @@ def _listing() -> Result:
 def _result(review: StackReview, inputs: dict[str, Any]) -> Result:
     from ..evidence.stack_rows import COLUMNS, as_dict, rows
 
-    goal = f"   {review.asked.goal}" if review.asked.goal else ""
+    title = [review.asked.name, review.asked.goal, f"{len(review.parts)} parts", review.people.show()]
     return Result(
         "stack", review.asked.name, inputs, COLUMNS, rows(review), _observables(review), [], list(review.assumed),
-        list(review.notes), title=f"stack   {review.asked.name}{goal}   {len(review.parts)} parts   {review.people.show()}",
+        list(review.notes), title="   ".join(["stack", *filter(None, title)]),
         seed=review.people.seed, figure=lambda: _figure(review), short=4,
         extra={"review": as_dict(review), "references": list(review.sources)},
     )  # fmt: skip

@@ -14,7 +14,7 @@ from ..library.compound import Compound, find_compound
 from ..library.compound_parts import Action
 from ..library.record import word_of
 from ..library.stack import find_stack
-from .human_record import GAPS, HumanRecord, as_record, human_records
+from .human_record import GAPS, HumanRecord, as_records, human_records
 from .stack_systems import NO_RECORD, RANK
 
 #: At least so many records of efficacy are called so. Assumed.
@@ -145,7 +145,7 @@ def _balance(records: Sequence[HumanRecord]) -> str:
     if not any(r.human.found for r in records):
         return counted
     # indirect evidence of one group is direct evidence about that group
-    word = word_of(as_record(r).model_copy(update={"direct": True}) for r in records)
+    word = word_of(as_records(records, direct=True))
     return f"{word} ({counted})"
 
 

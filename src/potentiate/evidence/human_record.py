@@ -11,7 +11,9 @@ from ..library.human_evidence import HumanEvidenceDoc
 from ..library.record import Record, Word, word_of
 from ..library.stack import GOAL_WORDS, Goal
 
-_SAYS = {"benefit": "for", "no benefit": "against", "worse": "against"}
+#: A mixed result speaks both ways.
+_SAYS = {"benefit": ("for",), "no benefit": ("against",), "worse": ("against",), "mixed": ("for", "against")}
+_CERTAINTY = ("high", "moderate", "low", "very low", "none")
 #: Results of a trial that leave a gap: it was done, and what came of it is not on record.
 GAPS = ("not posted", "not read")
 
@@ -86,6 +88,12 @@ class GoalEvidence:
             counted[record.human.result] = counted.get(record.human.result, 0) + 1
         return dict(sorted(counted.items()))
 
+    @property
+    def certainty(self) -> str | None:
+        """The best certainty that a curator gave a body of evidence here; None where nobody graded it."""
+        graded = [c for c in (r.human.certainty for r in self.records) if c is not None]
+        return min(graded, key=_CERTAINTY.index) if graded else None
+
     def show(self) -> str:
         """Return the counts in words."""
         return ", ".join(f"{n} {result}" for result, n in self.counts().items()) or "no finding in people on record"
@@ -105,15 +113,26 @@ def goal_evidence(goal: Goal, compounds: Sequence[Compound]) -> list[GoalEvidenc
     found = []
     for identifier in ids:
         mine = [r for r in records if r.compounds == {identifier}]
-        found.append(GoalEvidence(identifier, word_of(map(as_record, mine)), tuple(mine)))
+        found.append(GoalEvidence(identifier, word_of(as_records(mine)), tuple(mine)))
     whole = [r for r in records if r.compounds == set(ids)]
-    found.append(GoalEvidence(TOGETHER, word_of(map(as_record, whole)), tuple(whole)))
+    found.append(GoalEvidence(TOGETHER, word_of(as_records(whole)), tuple(whole)))
     return found
 
 
-def as_record(record: HumanRecord) -> Record:
-    """Return a finding as a record: direct in healthy people, indirect in patients."""
-    return Record.model_validate({
-        "says": _SAYS.get(record.human.result, "neither"), "species": "human", "design": record.finding.design,
-        "text": record.show(), "direct": record.human.indication.startswith("healthy"), "finding": record.finding.id,
-    })  # fmt: skip
+def as_records(records: Iterable[HumanRecord], *, direct: bool | None = None) -> list[Record]:
+    """Return findings as records: direct in healthy people, indirect in patients.
+
+    Parameters
+    ----------
+    records : iterable of HumanRecord
+    direct : bool, optional
+        Say for all of them whether they are direct.
+    """
+    return [
+        Record.model_validate({
+            "says": says, "species": "human", "design": r.finding.design, "text": r.show(),
+            "direct": r.human.indication.startswith("healthy") if direct is None else direct, "finding": r.finding.id,
+        })
+        for r in records
+        for says in _SAYS.get(r.human.result, ("neither",))
+    ]  # fmt: skip

@@ -384,9 +384,7 @@ def _order(finding: Finding, experiment: ComparisonDoc, values: np.ndarray, _: o
     return _share([x - 1.0 - NO_EFFECT for x in values], "the order holds")
 
 
-def _null(
-    finding: Finding, experiment: ComparisonDoc, values: np.ndarray, interval: tuple[float, float]
-) -> _Rule:
+def _null(finding: Finding, experiment: ComparisonDoc, values: np.ndarray, interval: tuple[float, float]) -> _Rule:
     allowed, neutral = _allowed(experiment), _neutral(experiment)
     factor = experiment.tolerance.kind == "factor"
     limit = math.log(allowed) if factor else allowed

@@ -9,7 +9,7 @@ from typing import Literal
 from ..library.compound_use import Limit
 from .stack_parts import StackPart
 
-Answer = Literal["below", "above", "within the range", "not determined"]
+Answer = Literal["within the limit", "above the limit", "may be above", "not determined"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,9 @@ def _check(members: Sequence[tuple[StackPart, Limit]], factors: Sequence[Factor]
             down, up = down * factor.low, up * factor.high
             said.append(f"exposure x{_range(factor.low, factor.high)} by {factor.by}: {factor.text}")
         low, high = low + amount * down, high + amount * up
-    answer: Answer = "below" if high <= limit.amount_mg else "above" if low > limit.amount_mg else "within the range"
+    answer: Answer = "may be above"
+    if high <= limit.amount_mg or low > limit.amount_mg:
+        answer = "within the limit" if high <= limit.amount_mg else "above the limit"
     return LimitCheck(limit, ids, sum(taken), (low, high), answer, "; ".join(said) or "as written")
 
 

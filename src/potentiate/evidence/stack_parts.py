@@ -13,7 +13,8 @@ from ..library.stack import Goal, Promise, Stack, all_stacks, find_stack
 #: Clock time of a dose to which a document gives none. Assumed: a day that begins at eight.
 START = "08:00"
 
-_NUMBER = re.compile(r"(?:^|\s)[-+]?\d")
+#: A number that stands alone or has a unit, and so is no part of a name such as 5-HTP.
+_NUMBER = re.compile(r"(?:^|\s)[-+]?\d[\d.]*\s*[a-zA-Zµ/]*(?=\s|$)")
 _DO = "write it like 'caffeine 80 mg po 08:00; l-theanine 60 mg po 08:00', or give the name of a stack (--list)"
 
 
@@ -245,6 +246,14 @@ def _from_document(stack: Stack, text: str) -> Asked:
         parts.append(StackPart(compound, doses, part.unknown, part.source))
     if any(p.dose_mg is not None and p.time is None for p in stack.parts):
         assumed.append(f"the source gives no time of day: all parts at {START}")
+    named = f"{text.strip()} is the stack {stack.id} of {stack.source}"
     return Asked(
-        text, stack.name, tuple(parts), stack.goal, stack.promises, stack.source, tuple(stack.remarks), tuple(assumed)
+        text,
+        stack.name,
+        tuple(parts),
+        stack.goal,
+        stack.promises,
+        stack.source,
+        (named, *stack.remarks),
+        tuple(assumed),
     )

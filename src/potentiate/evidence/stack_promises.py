@@ -57,7 +57,7 @@ def _answer(promise: Promise, compounds: Sequence[Compound], windows: Sequence[W
     if isinstance(promise, SystemPromise):
         word, actions, records = answer_system(promise, compounds)
         lines = tuple(
-            f"{a.compound}: {a.action.kind} at the {a.action.target}, {a.direction} ({a.action.evidence}); "
+            f"{a.compound}: {a.action.kind} at {a.action.target}, {a.direction} ({a.action.evidence}); "
             f"{a.action.effect} [{', '.join(a.action.sources)}]"
             for a in actions
         )
@@ -85,7 +85,9 @@ def _recorded(promise: RecordPromise, compounds: Sequence[Compound]) -> Answered
 def _timed(promise: Promise, windows: Sequence[Window], what: str, low_h: float, high_h: float) -> Answered:
     """Hold a promised time against the simulated one, over everything that is left open.
 
-    The word is ``not determined`` if the answer is yes for one value of the unknowns and no for another.
+    Times change continuously with what is not known, so that all times between the ends of the scenarios are possible:
+    a promise that all of them keep is supported, one that none keeps contradicted, and any other not determined. An
+    onset that is earlier than promised keeps the promise.
     """
     if not windows:
         return Answered(promise, "not determined", ("no effect of any part can be computed over time",), ())
@@ -97,11 +99,13 @@ def _timed(promise: Promise, windows: Sequence[Window], what: str, low_h: float,
             lines.append(f"{window.effect}: {window.why or 'not reached'}")
             holds.append(None)
             continue
-        yes = [low_h - 1e-9 <= v <= high_h + 1e-9 for v in known]
-        holds += yes
+        first, last = min(known), max(known)
+        inside = last <= high_h + 1e-9 and (what == "onset" or first >= low_h - 1e-9)
+        outside = first > high_h + 1e-9 or (what == "window" and last < low_h - 1e-9)
+        holds.append(True if inside else False if outside else None)
         unit, scale = ("min", 60.0) if what == "onset" else ("h", 1.0)
-        ends = f"{min(known) * scale:.3g} to {max(known) * scale:.3g} {unit}"
-        lines.append(f"{window.effect}: {what} {ends} ({window.over})")
+        ends = f"{first * scale:.3g} to {last * scale:.3g} {unit}"
+        lines.append(f"{window.effect}: {what} {ends}{window.over}")
     if None in holds or len(set(holds)) != 1:
         return Answered(promise, "not determined", tuple(lines), ())
     return Answered(promise, "supported" if holds[0] else "contradicted", tuple(lines), ())

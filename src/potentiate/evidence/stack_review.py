@@ -12,6 +12,7 @@ from ..library.compound import Compound
 from ..library.effect import UnsupportedDoc, effect_ids, find_effect
 from ..library.stack import Goal
 from ..measures.observable import Observable
+from ..preparations.onset import ONSET_SHARE, WINDOW_SHARE
 from .human_record import GoalEvidence, goal_evidence
 from .stack_limits import Factor, LimitCheck, check_limits
 from .stack_parts import Asked, StackPart, read_stack
@@ -84,7 +85,13 @@ class StackReview:
 
 
 def review_stack(
-    stack: str | Asked, people: People = TYPICAL, *, species: str = "human", hours: float = 12.0
+    stack: str | Asked,
+    people: People = TYPICAL,
+    *,
+    species: str = "human",
+    hours: float = 12.0,
+    interactions: bool = True,
+    shares: tuple[float, float] = (ONSET_SHARE, WINDOW_SHARE),
 ) -> StackReview:
     """Review a stack.
 
@@ -98,6 +105,10 @@ def review_stack(
         Whose exposure; evidence and limits are always those of people.
     hours : float
         Of the timeline, from the first dose.
+    interactions : bool
+        Whether the parts change each other's exposure.
+    shares : (float, float)
+        Of the largest effect, for onset and window.
 
     Returns
     -------
@@ -114,8 +125,11 @@ def review_stack(
     stated = tuple(s.covariate for s in people.covariates)
     present = [i for i in find_interactions(asked.ids, people, possible=True) if not i.missing]
     possible = [i for i in find_interactions(asked.ids, people, possible=True) if i.missing]
-    applied = apply_interactions(regimen.doses if regimen is not None else (), people, species)
-    timeline = follow_parts(asked.parts, regimen, people=people, species=species, hours=hours)
+    doses = regimen.doses if regimen is not None and interactions else ()
+    applied = apply_interactions(doses, people, species)
+    timeline = follow_parts(
+        asked.parts, regimen, people=people, species=species, hours=hours, interactions=interactions, shares=shares
+    )
     windows = windows_of(timeline)
     goals = tuple(Goal) if asked.goal is None else (asked.goal,)
     pregnant = any(s.level not in NOT_PREGNANT for s in people.stated("pregnancy"))

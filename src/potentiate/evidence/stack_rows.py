@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..exposure.interaction import Interaction
 from ..library.partner import all_partners
+from ..measures.observable import Observable
 from .stack_review import StackReview
 from .stack_systems import SystemAction
 from .stack_windows import present_from_to
@@ -56,7 +57,9 @@ def _does(review: StackReview) -> Iterator[Sourced]:
         for action in mine:
             yield _action(part.compound.name, action)
         if not mine:
-            reasons = [a.unknown for a in part.compound.actions if a.unknown] or [part.compound.unknown.get("actions", "")]
+            reasons = [a.unknown for a in part.compound.actions if a.unknown] or [
+                part.compound.unknown.get("actions", "")
+            ]
             yield "does", part.compound.name, "unknown", next(filter(None, reasons), "no action on record"), ""
 
 
@@ -77,18 +80,20 @@ def _timed(review: StackReview) -> Iterator[Sourced]:
         if effect.one_sided is not None:
             yield "effect", what, most, effect.one_sided, ""
             continue
-        times = [
-            f"{name + ': ' if name else ''}onset {_span(w.onset, 60, 'min')}, window {_span(w.window, 1, 'h')}"
-            for name, w in effect.timing
-        ]
-        yield "effect", what, most, "; ".join(times), ""
+        onsets, spans = [w.onset for _, w in effect.timing], [w.window for _, w in effect.timing]
+        many = f" (over {len(effect.timing)} readings of what is not known)" if len(effect.timing) > 1 else ""
+        yield "effect", what, most, f"onset {_span(onsets, 60, 'min')}, window {_span(spans, 1, 'h')}{many}", ""
     o = review.overlap
     said = f"{o.value:.2g} h" if o.known else "not determined"
     yield "overlap", "all parts at once", said, "; ".join(filter(None, [o.convention, o.reason])), ""
 
 
-def _span(o: Any, scale: float, unit: str) -> str:
-    return f"{o.value * scale:.3g} {unit}" if o.ok else o.reason or o.status
+def _span(found: Sequence[Observable], scale: float, unit: str) -> str:
+    known = sorted(o.value * scale for o in found if o.ok)
+    if len(known) < len(found):
+        return next(o.reason or o.status for o in found if not o.ok)
+    low, high = f"{known[0]:.3g}", f"{known[-1]:.3g}"
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
 def _together(review: StackReview) -> Iterator[Sourced]:
@@ -125,13 +130,20 @@ def _goals(review: StackReview) -> Iterator[Sourced]:
             said = "; ".join(r.show() for r in e.records[:SHOWN])
             more = f"; and {len(e.records) - SHOWN} more" if len(e.records) > SHOWN else ""
             because = f"{e.show()}: {said}{more}" if e.records else e.show()
-            yield "evidence", f"{goal}: {e.about}", e.word, because, ", ".join(r.finding.id for r in e.records[:SHOWN])
+            word = f"{e.word}, certainty {e.certainty}" if e.certainty else e.word
+            yield "evidence", f"{goal}: {e.about}", word, because, ", ".join(r.finding.id for r in e.records[:SHOWN])
 
 
 def _rules(review: StackReview) -> Iterator[Sourced]:
     for a in review.rules:
         rule = a.rule
-        asked = "" if a.met is None else "; the stack does what it asks" if a.met else "; the stack does not do what it asks"
+        asked = (
+            ""
+            if a.met is None
+            else "; the stack does what it asks"
+            if a.met
+            else "; the stack does not do what it asks"
+        )
         records = " | ".join(f"{r.says}{'' if r.direct else ', indirect'}: {r.design}: {r.text}" for r in rule.records)
         because = f"by {', '.join(a.by)}{asked}. {rule.statement}: {records or rule.searched}"
         keys = [rule.source, *(r.source for r in rule.records if r.source)]
@@ -213,7 +225,8 @@ def as_dict(review: StackReview) -> dict[str, Any]:
             for a in review.does
         ],
         "meets": [
-            {"what": m.what, "opposing": m.opposing, "on_record": m.on_record, "actions": m.actions} for m in review.meets
+            {"what": m.what, "opposing": m.opposing, "on_record": m.on_record, "actions": m.actions}
+            for m in review.meets
         ],
         "windows": [dataclasses.asdict(w) for w in review.windows],
         "interactions": [_interaction(i) for i in review.interactions],
@@ -234,7 +247,7 @@ def as_dict(review: StackReview) -> dict[str, Any]:
             for a in review.promises
         ],
         "evidence": [
-            {"goal": goal, "about": e.about, "word": e.word, "counts": e.counts(),
+            {"goal": goal, "about": e.about, "word": e.word, "certainty": e.certainty, "counts": e.counts(),
              "findings": [r.finding.id for r in e.records]}
             for goal, evidence in review.goals
             for e in evidence
@@ -245,5 +258,5 @@ def as_dict(review: StackReview) -> dict[str, Any]:
 
 
 def _interaction(i: Interaction) -> dict[str, Any]:
-    return {"id": i.id, "title": i.title, "members": i.members, "missing": i.missing, "grade": i.grade, "worst": i.worst,
-            "worst_when": i.worst_when, "kind": i.kind, "evidence": i.evidence, "size": i.size, "sources": i.sources}  # fmt: skip
+    names = ("id", "title", "members", "missing", "grade", "worst", "worst_when", "kind", "evidence", "size", "sources")
+    return {name: getattr(i, name) for name in names}

@@ -161,7 +161,7 @@ def answer_system(
     """Return what records say to the promise that a system is pushed.
 
     A measurement in people that shows the promised direction supports it; for a precursor only indirectly, because more
-    precursor is not yet more transmitter. Reviews, encyclopaedia pages and claims count for nothing.
+    precursor is not yet more transmitter; so does a null of one part. Reviews, encyclopaedia pages and claims count for nothing.
 
     Returns
     -------
@@ -177,11 +177,12 @@ def answer_system(
         if a.on_record and a.direction in ("increase", "decrease", "none"):
             meant = a.direction != "none" if promise.direction == "balance" else a.direction == promise.direction
             says = "for" if meant else "against"
+        # one part that does nothing does not speak against another that might
+        direct = a.action.kind is not ActionKind.PRECURSOR and a.direction != "none"
         records.append(
             Record.model_validate({
                 "says": says, "species": _SPECIES.get(a.action.evidence, "in vitro"), "design": a.action.evidence,
-                "text": a.action.effect, "direct": a.action.kind is not ActionKind.PRECURSOR,
-                "source": a.action.sources[0],
+                "text": a.action.effect, "direct": direct, "source": a.action.sources[0],
             })
         )  # fmt: skip
     return word_of(records), acting, records

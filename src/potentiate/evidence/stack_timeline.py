@@ -1,20 +1,22 @@
-"""All parts of a stack on one clock: courses with what is left open, effects that can be computed, what stays unknown."""
+"""All parts of a stack on one clock: courses with what is left open, effects that can be computed, what is unknown."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
 from ..errors import UsageError
 from ..exposure.courses import Exposure, Unknown
 from ..exposure.expose import expose
+from ..exposure.interaction import Applied, apply_interactions
 from ..exposure.people import TYPICAL, People
-from ..exposure.regimen import Regimen
-from ..library.disposition import find_disposition
+from ..exposure.regimen import Dose, Regimen
+from ..library.disposition import ROUTES, find_disposition
 from ..library.effect import OccupancyDoc, occupancies_of
-from ..preparations.onset import FRACTIONS, OnsetWindow, onset_and_window
+from ..preparations.onset import FRACTIONS, ONSET_SHARE, WINDOW_SHARE, OnsetWindow, onset_and_window
 from ..preparations.subject_effects import occupancy_of
 from .stack_parts import StackPart
 
@@ -24,6 +26,8 @@ STEP_H = 1.0 / 60.0
 #: Longer timelines are sampled more coarsely.
 MOST_SAMPLES = 3000
 LONGEST_H = 24.0 * 28
+#: Onset and window are read on a course at least so long: caffeine may last half a day and more.
+TIMED_H = 48.0
 #: Effects below this share of a target are said to be out of reach and not drawn as windows. Assumed.
 NEGLIGIBLE = 0.01
 
@@ -54,6 +58,10 @@ class PartCourse:
     def peak(self) -> float | None:
         """Highest value of the middle course."""
         return None if self.middle is None else float(self.middle.max())
+
+    def until(self, samples: int) -> PartCourse:
+        """Return the first samples only."""
+        return dataclasses.replace(self, **_cut(self, samples))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,6 +95,15 @@ class EffectBand:
         """Highest share that the middle course comes to; zero where it is unknown."""
         return 0.0 if self.middle is None else float(self.middle.max())
 
+    def until(self, samples: int) -> EffectBand:
+        """Return the first samples only; onset and window stay those of the whole course."""
+        return dataclasses.replace(self, **_cut(self, samples))
+
+
+def _cut(course: PartCourse | EffectBand, samples: int) -> dict[str, np.ndarray | None]:
+    named = {"low": course.low, "middle": course.middle, "high": course.high}
+    return {name: None if values is None else values[:samples] for name, values in named.items()}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Timeline:
@@ -117,10 +134,11 @@ class Timeline:
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """One reading of what is not known: a name, and numbers of dispositions."""
+    """One reading of what is not known: a name, numbers of dispositions, and the size of interactions."""
 
     name: str
     fix: Mapping[str, float]
+    interactions: Literal["typical", "low", "high"] = "typical"
 
 
 def follow_parts(
@@ -130,6 +148,8 @@ def follow_parts(
     people: People = TYPICAL,
     species: str = "human",
     hours: float = 12.0,
+    interactions: bool = True,
+    shares: tuple[float, float] = (ONSET_SHARE, WINDOW_SHARE),
 ) -> Timeline:
     """Follow every part of a stack.
 
@@ -142,6 +162,10 @@ def follow_parts(
     species : str
     hours : float
         From the first dose.
+    interactions : bool
+        Whether the parts change each other's exposure, over the range that studies leave open.
+    shares : (float, float)
+        Of the largest effect: onset is the first time above the first, the window the time above the second.
 
     Returns
     -------
@@ -157,20 +181,37 @@ def follow_parts(
         raise UsageError(f"A timeline of {hours:g} h", do=f"give more than 0 and at most {LONGEST_H:g} h")
     start = regimen.doses[0].time_h if regimen is not None else 0.0
     step = max(STEP_H, hours / MOST_SAMPLES)
-    t_h = start + step * np.arange(round(hours / step) + 1)
+    shown = round(hours / step) + 1
+    t_h = start + step * np.arange(max(shown, round(TIMED_H / step) + 1))
     reasons = {p.compound.id: why for p in parts if (why := _why_not(p, species)) is not None}
     followed = tuple(d for d in regimen.doses if d.compound not in reasons) if regimen is not None else ()
     if not followed:
         courses = tuple(PartCourse(p.compound.id, reasons.get(p.compound.id, "no dose")) for p in parts)
-        return Timeline(t_h, start, courses, (), (), (), ())
-    scenarios = _scenarios(followed, species)
-    runs = [(s, expose(Regimen(followed), species=species, t_h=t_h, fix=s.fix)) for s in scenarios]
-    courses = tuple(_course(p.compound.id, reasons, runs) for p in parts)
-    effects = tuple(_effects([p.compound.id for p in parts if p.compound.id not in reasons], runs, start))
-    assumed = [a for _, run in runs for a in run.assumed] + [a for e in effects for a in e.document.assumed]
+        return Timeline(t_h[:shown], start, courses, (), (), (), ())
+    applied = apply_interactions(followed, people, species) if interactions else Applied()
+    scenarios = _scenarios(followed, species, applied)
+    runs = [
+        (
+            s,
+            expose(
+                Regimen(followed),
+                people,
+                species=species,
+                t_h=t_h,
+                fix=s.fix,
+                interactions=s.interactions if interactions else None,
+            ),
+        )
+        for s in scenarios
+    ]
+    courses = tuple(_course(p.compound.id, reasons, runs).until(shown) for p in parts)
+    taken = [p.compound.id for p in parts if p.compound.id not in reasons]
+    effects = tuple(e.until(shown) for e in _effects(taken, runs, shares))
+    assumed = [a for _, run in runs for a in run.assumed if _concerns(a, followed)]
+    assumed += [a for e in effects if e.unknown is None for a in e.document.assumed]
     sources = [s for _, run in runs for c in run.courses.values() for s in c.sources]
     return Timeline(
-        t_h,
+        t_h[:shown],
         start,
         courses,
         effects,
@@ -178,6 +219,13 @@ def follow_parts(
         tuple(dict.fromkeys(assumed)),
         tuple(sorted(set(sources))),
     )
+
+
+def _concerns(line: str, doses: Sequence[Dose]) -> bool:
+    """Return whether an assumption is about a route that is used; those about no route are about everything."""
+    compound, _, rest = line.partition(" ")
+    route = rest.partition(".")[0]
+    return route not in ROUTES or any(d.compound == compound and d.route == route for d in doses)
 
 
 def _why_not(part: StackPart, species: str) -> str | None:
@@ -197,8 +245,11 @@ def _why_not(part: StackPart, species: str) -> str | None:
     return None
 
 
-def _scenarios(doses: Sequence, species: str) -> list[Scenario]:
-    """Return what is tried for shares of a dose that are taken up in the mouth and that nobody measured."""
+def _scenarios(doses: Sequence[Dose], species: str, applied: Applied) -> list[Scenario]:
+    """Return what is tried: shares of a dose that are taken up in the mouth, and sizes of interactions.
+
+    Middle values stand in the middle of the list.
+    """
     open_shares = sorted(
         {
             f"{dose.compound}:{dose.route}.mouth.fraction"
@@ -206,9 +257,13 @@ def _scenarios(doses: Sequence, species: str) -> list[Scenario]:
             if dose.route in MOUTH and _open(dose.compound, dose.route, species)
         }
     )
-    if not open_shares:
-        return [Scenario("", {})]
-    return [Scenario(f"{f:.0%} taken up in the mouth", dict.fromkeys(open_shares, f)) for f in FRACTIONS]
+    shares: list[tuple[str, dict[str, float]]] = [("", {})]
+    if open_shares:
+        shares = [(f"{f:.0%} taken up in the mouth", dict.fromkeys(open_shares, f)) for f in FRACTIONS]
+    sizes: list[tuple[str, Literal["typical", "low", "high"]]] = [("", "typical")]
+    if applied.factors:
+        sizes = [("interactions at the low end", "low"), ("", "typical"), ("interactions at the high end", "high")]
+    return [Scenario(", ".join(filter(None, [a, b])), fix, size) for a, fix in shares for b, size in sizes]
 
 
 def _open(compound: str, route: str, species: str) -> bool:
@@ -244,24 +299,29 @@ def _ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.quantile(values, 0.05, axis=1).min(axis=0), np.quantile(values, 0.95, axis=1).max(axis=0)
 
 
-def _effects(compounds: Sequence[str], runs: Sequence[tuple[Scenario, Exposure]], start_h: float) -> list[EffectBand]:
+Runs = Sequence[tuple[Scenario, Exposure]]
+
+
+def _effects(compounds: Sequence[str], runs: Runs, shares: tuple[float, float]) -> list[EffectBand]:
     documents = {d.id: d for c in compounds for d in occupancies_of(c) if d.trust != "low"}
-    return [_effect(d, [c for c in compounds if c in d.compounds], runs, start_h) for d in documents.values()]
+    return [_effect(d, [c for c in compounds if c in d.compounds], runs, shares) for d in documents.values()]
 
 
-def _effect(
-    document: OccupancyDoc, parts: Sequence[str], runs: Sequence[tuple[Scenario, Exposure]], start_h: float
-) -> EffectBand:
+def _effect(document: OccupancyDoc, parts: Sequence[str], runs: Runs, shares: tuple[float, float]) -> EffectBand:
     found, timing, side = [], [], None
+    start_h = min(d.time_h for d in runs[0][1].regimen.doses if d.compound in parts)
     for scenario, run in runs:
         effect = occupancy_of(run, document.id)
         if isinstance(effect.value, Unknown):
             return EffectBand(document, tuple(parts), effect.value.reason)
         side = side or effect.one_sided
-        ends = [e for e in (effect.low, effect.value, effect.high) if e is not None]
-        found.append(np.concatenate([np.atleast_2d(e) for e in ends]))
-        timing.append((scenario.name, onset_and_window(run.t_h, np.median(effect.value, axis=0), from_h=start_h)))
-    values = np.stack(found)
-    low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
-    middle = np.median(values[len(found) // 2], axis=0)
+        ends = [effect.value if e is None else e for e in (effect.low, effect.value, effect.high)]
+        found.append(np.stack(ends))
+        typical = np.median(effect.value, axis=0)
+        read = onset_and_window(run.t_h, typical, from_h=start_h, onset_share=shares[0], window_share=shares[1])
+        timing.append((scenario.name, read))
+    values = np.stack(found)  # scenario; low, value and high of the constants; people; time
+    low = np.quantile(values[:, 0], 0.05, axis=1).min(axis=0)
+    high = np.quantile(values[:, 2], 0.95, axis=1).max(axis=0)
+    middle = np.median(values[len(found) // 2, 1], axis=0)
     return EffectBand(document, tuple(parts), None, low, middle, high, tuple(timing), side)

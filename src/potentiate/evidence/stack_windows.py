@@ -1,4 +1,4 @@
-"""When the effects of a stack start and end, over everything that is left open, and whether parts are there together."""
+"""When the effects of a stack start and end, over all that is left open, and whether parts are there together."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _window(effect: EffectBand, timeline: Timeline) -> Window:
     onsets = [w.onset for _, w in effect.timing]
     spans = [w.window for _, w in effect.timing]
     why = next((o.reason for o in (*onsets, *spans) if not o.ok and o.reason), "")
-    over = f"{timeline.scenarios[0]} to {timeline.scenarios[-1]}" if timeline.scenarios else "typical person"
+    over = f" over {len(effect.timing)} readings of what is not known" if len(effect.timing) > 1 else ""
     name = f"{effect.document.target} by {', '.join(effect.parts)}"
     return Window(name, tuple(map(_number, onsets)), tuple(map(_number, spans)), over, why)
 

@@ -1,4 +1,4 @@
-"""The timeline of a stack: a row per part with its course and band, the effects that can be computed, who meets whom."""
+"""The timeline of a stack: a row per part with its course and band, the effects computed, and who meets whom."""
 
 from __future__ import annotations
 
@@ -7,12 +7,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import BLACK, BLUE, FAINT, GREEN, GREY, LIGHT, ORANGE, PURPLE, SKY, SMALL, VERMILLION, heading, page, pretty, styled
+from .style import (
+    BLACK,
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    LIGHT,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SMALL,
+    VERMILLION,
+    heading,
+    page,
+    pretty,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ..evidence.stack_parts import StackPart
     from ..evidence.stack_review import StackReview
     from ..evidence.stack_timeline import EffectBand, PartCourse
     from ..exposure.interaction import Interaction
@@ -60,16 +77,17 @@ def stack_figure(review: StackReview, title: str = "") -> Figure:
             at = dose.time_h - review.timeline.start_h
             if at <= hours[-1]:
                 ax.plot([at], [-0.08], marker="^", color=colour, markersize=5, clip_on=False, zorder=5)
-        label = f"{part.compound.name}\n" + ("dose unknown" if not part.doses else part.show_dose())
-        figure.text(0.35 / _WIDTH, (y - _ROW / 2) / height, label, fontsize=SMALL, va="center", linespacing=1.35)
+        figure.text(
+            0.35 / _WIDTH, (y - _ROW / 2) / height, _label(part, course), fontsize=SMALL, va="center", linespacing=1.35
+        )
         centres[course.compound] = y - _ROW / 2
         y -= _ROW + _GAP
     _connect(figure, height, review, centres)
     for effect in effects:
         ax = _axes(figure, height, y - _EFFECT, _EFFECT)
         axes.append(ax)
-        _effect(ax, hours, effect)
-        name = "\n".join(textwrap.wrap(str(effect.document.target), 26) + [f"by {', '.join(effect.parts)}"])
+        _effect(ax, hours, effect, review.timeline.start_h)
+        name = "\n".join([*textwrap.wrap(str(effect.document.target), 26), f"by {', '.join(effect.parts)}"])
         figure.text(0.35 / _WIDTH, (y - _EFFECT / 2) / height, name, fontsize=SMALL, va="center", linespacing=1.35)
         y -= _EFFECT + _GAP
     for ax in axes:
@@ -85,6 +103,13 @@ def _axes(figure: Figure, height: float, bottom: float, tall: float) -> Axes:
     return figure.add_axes((_LEFT / _WIDTH, bottom / height, wide / _WIDTH, tall / height))
 
 
+def _label(part: StackPart, course: PartCourse) -> str:
+    lines = [part.compound.name, part.show_dose() if part.doses else "dose unknown"]
+    if course.unknown is None:
+        lines.append(f"peak {course.peak:.3g} µM" if course.unit == "uM" else "shape only")
+    return "\n".join(lines)
+
+
 def _part(ax: Axes, hours: np.ndarray, course: PartCourse, colour: str) -> None:
     ax.set_ylim(0.0, 1.12)
     ax.set_yticks([])
@@ -98,11 +123,9 @@ def _part(ax: Axes, hours: np.ndarray, course: PartCourse, colour: str) -> None:
     top = float(course.high.max()) or 1.0
     ax.fill_between(hours, course.low / top, course.high / top, color=colour, alpha=0.22, linewidth=0)
     ax.plot(hours, course.middle / top, color=colour)
-    peak = f"peak {course.peak:.3g} µM" if course.unit == "uM" else "shape only"
-    ax.text(0.995, 0.95, peak, transform=ax.transAxes, ha="right", va="top", fontsize=SMALL, color=GREY)
 
 
-def _effect(ax: Axes, hours: np.ndarray, effect: EffectBand) -> None:
+def _effect(ax: Axes, hours: np.ndarray, effect: EffectBand, start_h: float) -> None:
     assert effect.low is not None
     assert effect.middle is not None
     assert effect.high is not None
@@ -119,14 +142,15 @@ def _effect(ax: Axes, hours: np.ndarray, effect: EffectBand) -> None:
     onsets = [w.onset.value for _, w in effect.timing if w.onset.ok]
     spans = [w.window.value for _, w in effect.timing if w.window.ok]
     if onsets:
-        ax.axvspan(min(onsets), max(max(onsets), min(onsets) + 0.02), color=FAINT, zorder=0)
+        taken_h = effect.timing[0][1].from_h - start_h
+        ax.axvspan(taken_h + min(onsets), taken_h + max(max(onsets), min(onsets) + 0.02), color=FAINT, zorder=0)
         first = f"onset {_span([60 * h for h in onsets], '.0f')} min"
         last = f"above half of its top for {_span(spans, '.1f')} h" if spans else "still above half at the end"
         text = f"{first}, {last}"
         ax.text(0.995, 0.95, text, transform=ax.transAxes, ha="right", va="top", fontsize=SMALL, color=GREY)
     half = 0.5 * 100 * float(effect.middle.max())
-    above = np.flatnonzero(100 * effect.middle >= half)
-    ax.plot([hours[above[0]], hours[above[-1]]], [half, half], color=BLACK, linewidth=1.0, linestyle=(0, (4, 2)))
+    lasting = np.where(100 * effect.middle >= half, half, np.nan)
+    ax.plot(hours, lasting, color=BLACK, linewidth=1.0, linestyle=(0, (4, 2)))
 
 
 def _span(values: list[float], form: str) -> str:
@@ -149,7 +173,13 @@ def _connect(figure: Figure, height: float, review: StackReview, centres: dict[s
             Line2D([p[0] / _WIDTH for p in path], [p[1] / height for p in path], color=colour, linewidth=1.4)
         )
         figure.text(
-            (x + 0.04) / _WIDTH, (low + high) / 2 / height, _grade(interaction), fontsize=SMALL, color=colour, va="center", fontweight="bold"
+            (x + 0.04) / _WIDTH,
+            (low + high) / 2 / height,
+            _grade(interaction),
+            fontsize=SMALL,
+            color=colour,
+            va="center",
+            fontweight="bold",
         )
 
 
