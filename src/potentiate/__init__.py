@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .evidence.battery import run_battery as run_battery
     from .evidence.dose_study import study_dose as study_dose
     from .evidence.ruler import ruler as ruler
+    from .evidence.stack_review import review_stack as review_stack
     from .exchange import export as export
     from .exposure.bath import Bath as Bath
     from .exposure.expose import expose as expose
@@ -99,6 +100,7 @@ _PUBLIC = {
     "read": ("recordings", "read"),
     "read_conditions": ("inference.conditions", "read_conditions"),
     "resolve_receptor": ("library.receptor", "resolve"),
+    "review_stack": ("evidence.stack_review", "review_stack"),
     "ruler": ("evidence.ruler", "ruler"),
     "run": ("preparations", "run"),
     "run_battery": ("evidence.battery", "run_battery"),

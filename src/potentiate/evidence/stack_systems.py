@@ -161,7 +161,8 @@ def answer_system(
     """Return what records say to the promise that a system is pushed.
 
     A measurement in people that shows the promised direction supports it; for a precursor only indirectly, because more
-    precursor is not yet more transmitter; so does a null of one part. Reviews, encyclopaedia pages and claims count for nothing.
+    precursor is not yet more transmitter; so does a null of one part. Reviews, encyclopaedia
+    pages and claims count for nothing.
 
     Returns
     -------

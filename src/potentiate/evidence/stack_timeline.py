@@ -14,7 +14,7 @@ from ..exposure.expose import expose
 from ..exposure.interaction import Applied, apply_interactions
 from ..exposure.people import TYPICAL, People
 from ..exposure.regimen import Dose, Regimen
-from ..library.disposition import ROUTES, find_disposition
+from ..library.disposition import find_disposition
 from ..library.effect import OccupancyDoc, occupancies_of
 from ..preparations.onset import FRACTIONS, ONSET_SHARE, WINDOW_SHARE, OnsetWindow, onset_and_window
 from ..preparations.subject_effects import occupancy_of
@@ -207,7 +207,9 @@ def follow_parts(
     courses = tuple(_course(p.compound.id, reasons, runs).until(shown) for p in parts)
     taken = [p.compound.id for p in parts if p.compound.id not in reasons]
     effects = tuple(e.until(shown) for e in _effects(taken, runs, shares))
-    assumed = [a for _, run in runs for a in run.assumed if _concerns(a, followed)]
+    tried = {key.replace(":", " ") for s in scenarios for key in s.fix}
+    assumed = [f"{name}: not measured; 0 to 1 are tried" for name in sorted(tried)]
+    assumed += [a for _, run in runs for a in run.assumed if a.split(" =")[0] not in tried]
     assumed += [a for e in effects if e.unknown is None for a in e.document.assumed]
     sources = [s for _, run in runs for c in run.courses.values() for s in c.sources]
     return Timeline(
@@ -219,13 +221,6 @@ def follow_parts(
         tuple(dict.fromkeys(assumed)),
         tuple(sorted(set(sources))),
     )
-
-
-def _concerns(line: str, doses: Sequence[Dose]) -> bool:
-    """Return whether an assumption is about a route that is used; those about no route are about everything."""
-    compound, _, rest = line.partition(" ")
-    route = rest.partition(".")[0]
-    return route not in ROUTES or any(d.compound == compound and d.route == route for d in doses)
 
 
 def _why_not(part: StackPart, species: str) -> str | None:
@@ -269,7 +264,7 @@ def _scenarios(doses: Sequence[Dose], species: str, applied: Applied) -> list[Sc
 def _open(compound: str, route: str, species: str) -> bool:
     disposition = find_disposition(compound, species)
     assert disposition is not None
-    numbers = dict(disposition.numbers(route=route))
+    numbers = dict(disposition.numbers(routes=(route,)))
     share = numbers.get(f"{route}.mouth.fraction")
     return share is not None and share.value is None
 
