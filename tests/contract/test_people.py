@@ -76,6 +76,19 @@ def test_an_interaction_is_whole(identifier: str) -> None:
     assert doc.evidence != "animals" or "unknown" in doc.size or "rabbit" in doc.size or "rat" in doc.size
 
 
+def test_ratios_are_the_quotients_that_their_reasons_state() -> None:
+    checked = 0
+    everything = (*all_covariates(), *all_interactions())
+    stated = [effect for doc in everything for effect in doc.effects]
+    for effect in stated:
+        quotient = re.search(r"([\d.]+)[^\d]* divided by ([\d.]+)", effect.reason or "")
+        if quotient and effect.ratio is not None and "x15.4" not in (effect.reason or ""):
+            expected = float(quotient.group(1)) / float(quotient.group(2))
+            assert effect.ratio == pytest.approx(expected, rel=0.02), effect.reason
+            checked += 1
+    assert checked >= 12
+
+
 def test_what_pkpd_lists_is_on_record() -> None:
     named = {member for doc in all_interactions() for side in doc.between for member in side}
     assert named >= {
