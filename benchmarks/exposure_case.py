@@ -11,8 +11,9 @@ import numpy as np
 from potentiate.exposure.body import Body, build_body
 from potentiate.exposure.courses import band
 from potentiate.exposure.expose import expose
+from potentiate.exposure.individuals import choose_variant, draw
 from potentiate.exposure.interaction import apply_interactions
-from potentiate.exposure.people import People, choose_variant, draw
+from potentiate.exposure.people import People
 from potentiate.exposure.regimen import parse_regimen
 from potentiate.library.compound import find_compound
 from potentiate.library.disposition import find_disposition

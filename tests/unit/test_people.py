@@ -11,20 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from potentiate.errors import UnknownNameError, UsageError
+from potentiate.exposure.covariates import blocked, multipliers, spread_ratio
 from potentiate.exposure.expose import expose
+from potentiate.exposure.individuals import assumed_of, choose_variant, deviations, draw
 from potentiate.exposure.parameters import typical_numbers
-from potentiate.exposure.people import (
-    TYPICAL,
-    People,
-    Stated,
-    assumed_of,
-    blocked,
-    choose_variant,
-    deviations,
-    draw,
-    multipliers,
-    spread_ratio,
-)
+from potentiate.exposure.people import TYPICAL, People, Stated
 from potentiate.exposure.people_text import answers, parse_people
 from potentiate.exposure.regimen import parse_regimen
 from potentiate.library.disposition import Disposition, find_disposition

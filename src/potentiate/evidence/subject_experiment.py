@@ -13,10 +13,11 @@ import numpy as np
 
 from ..errors import UsageError
 from ..exposure.courses import Course, Exposure, Unknown
+from ..exposure.covariates import variant_for
 from ..exposure.expose import expose
 from ..exposure.interaction import apply_interactions
 from ..exposure.parameters import typical_numbers
-from ..exposure.people import People, variant_for
+from ..exposure.people import People
 from ..exposure.people_text import parse_people
 from ..exposure.regimen import Regimen, parse_regimen
 from ..library.compound import find_compound

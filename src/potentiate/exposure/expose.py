@@ -15,11 +15,13 @@ from ..library.disposition import Disposition, find_disposition
 from ..mechanisms.compartments import Array, Compartments
 from .body import Body, build_body
 from .courses import Course, Exposure, Unknown
+from .covariates import blocked
 from .events import Event
 from .events import course as follow
+from .individuals import choose_variant, draw
 from .interaction import Applied, apply_interactions
 from .parameters import Drawn, typical_numbers
-from .people import TYPICAL, People, blocked, choose_variant, draw
+from .people import TYPICAL, People
 from .people_text import answers, show_answers
 from .regimen import Dose, Regimen
 from .saturable import follow_saturable

@@ -15,7 +15,8 @@ from ..library.compound import find_compound
 from ..library.covariate import find_covariate
 from ..library.interaction import InteractionDoc, PkEffect, all_interactions
 from ..library.partner import StatedBy, all_partners, classes_of, find_partner, partner_names
-from .people import TYPICAL, People, _generator, spread_ratio
+from .covariates import spread_ratio
+from .people import TYPICAL, People, generator
 
 #: doses further apart than this do not meet, h
 APART_H = 24.0
@@ -253,7 +254,7 @@ class Applied:
                 continue
             value = np.full(people.n, getattr(factor, which))
             if people.uncertainty and which == "typical":
-                stream = _generator(people.seed, f"interaction:{factor.interaction}:{compound}:{factor.parameter}")
+                stream = generator(people.seed, f"interaction:{factor.interaction}:{compound}:{factor.parameter}")
                 if factor.range_only:
                     value = factor.low * (factor.high / factor.low) ** stream.random(people.n)
                 else:

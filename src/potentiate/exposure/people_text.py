@@ -11,7 +11,8 @@ from ..errors import UnknownNameError, UsageError
 from ..library.compound import find_compound
 from ..library.covariate import CovariateDoc, all_covariates, find_covariate
 from ..library.partner import StatedBy, find_partner
-from .people import People, Stated, _applies, _band_text, is_reference, variant_for
+from .covariates import applies, band_text, variant_for
+from .people import People, Stated, is_reference
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
 _SHARE = re.compile(rf"^\s*({_NUMBER})\s*%\s*(?:of\s+(?:the\s+)?people\s+)?(.*)$", re.DOTALL)
@@ -253,11 +254,11 @@ def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answe
     name, empty = doc.name.lower(), True
     stated = {s.covariate for s in people.covariates}
     for effect in doc.effects:
-        if effect.compound != compound or not _applies(doc, effect, people).any():
+        if effect.compound != compound or not applies(doc, effect, people).any():
             continue
         empty = False
         cited = tuple(k for k in (effect.source, *effect.also) if k)
-        at = f"{_band_text(doc, effect)}: ".removeprefix(": ")
+        at = f"{band_text(doc, effect)}: ".removeprefix(": ")
         if effect.unknown is not None:
             yield Answer(
                 name, compound, "unknown size", f"{at}{effect.parameter} {effect.direction}: {effect.unknown}", cited
@@ -283,7 +284,7 @@ def _answers(doc: CovariateDoc, compound: str, people: People) -> Iterator[Answe
             text = f"{at}{effect.parameter} x{effect.ratio:g} ({interval}: {effect.interval_is}); {effect.population}"
             yield Answer(name, compound, "ratio", text, cited)
     for choice in doc.variants:
-        if choice.compound == compound and _applies(doc, choice, people).any():
+        if choice.compound == compound and applies(doc, choice, people).any():
             empty = False
             named = variant_for(compound, people)
             used = (
