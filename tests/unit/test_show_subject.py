@@ -49,6 +49,12 @@ def test_nothing_known_draws_no_axes():
     assert "not part of this exposure" in texts(figure)
 
 
+def test_people_sleep_without_a_band():
+    many = plain_exposure(T, caffeine=np.outer([10.0, 20.0, 40.0], np.ones(T.shape)))
+    figure = alertness_figure({"people": alertness_of(many, nights(2))}, sleeps_h=nights(2).sleeps_h)
+    assert len(figure.axes[0].collections) == 1
+
+
 def test_alertness_over_days():
     plan = nights(2)
     free = alertness_of(COURSE, plan)

@@ -15,6 +15,7 @@ from potentiate.preparations.onset import answer_over, onset_and_window
 from potentiate.preparations.subject import claimed_effect
 from potentiate.preparations.subject_alertness import alertness_of
 from potentiate.preparations.subject_effects import (
+    carry_over,
     concentration,
     modulation_of,
     occupancy_of,
@@ -116,7 +117,10 @@ def test_tolerance_by_endpoint(morning):
     left = tolerance_of(morning, "blood pressure")
     assert left.label == "calibration"
     assert np.all((left.known() <= 1.0) & (left.known() > 0.2))
-    assert tolerance_of(morning, "brain A1 receptors").known() == pytest.approx(1.0)
+    assert "rat" in tolerance_of(morning, "brain A1 receptors").unknown, "no number of another species is used"
+    rat = plain_exposure(T, caffeine=np.full(T.shape, 50.0), species="rat")
+    assert tolerance_of(rat, "brain A1 receptors").known() == pytest.approx(1.0)
+    assert "human" in occupancy_of(rat, "a1-caffeine").unknown
     assert "size" in tolerance_of(morning, "alertness").unknown
     assert tolerance_of(morning, "platelet A2A receptors").known() == pytest.approx(1.0), "one dose does nothing"
     with pytest.raises(UsageError, match="hair"):
@@ -127,6 +131,22 @@ def test_a_tolerant_person_has_no_pressor_response_and_nobody_a_rebound(morning)
     naive, tolerant = pressor_of(morning), pressor_of(morning, start=1.0)
     assert tolerant.peak().value < 0.3 * naive.peak().value
     assert np.all(tolerant.known() >= 0.0)
+
+
+def test_a_habit_carries_over():
+    habit = expose(parse_regimen("caffeine 250 mg po 08:00 tid x14 days"), t_h=np.arange(8.0, 8.0 + 340.0, 0.5))
+    day = expose(parse_regimen("caffeine 200 mg po 08:00"), t_h=np.arange(8.0, 32.0, 0.5))
+    lost = carry_over(habit, "blood pressure")
+    assert lost.shape == (1,)
+    assert 0.9 < lost[0] <= 1.0
+    assert pressor_of(day, start=lost).peak().value < 0.15 * pressor_of(day).peak().value
+    more = carry_over(habit, "platelet A2A receptors")
+    assert tolerance_of(day, "platelet A2A receptors", start=more).at(8.0).value > 1.2
+    assert carry_over(plain_exposure(T, caffeine=T, species="rat"), "brain A1 receptors") == 0.0
+    with pytest.raises(UsageError, match="unknown"):
+        carry_over(constant(modafinil=3.0), "blood pressure")
+    with pytest.raises(UsageError, match="size"):
+        carry_over(habit, "alertness")
 
 
 def test_tolerance_without_caffeine_is_unknown():
@@ -172,7 +192,12 @@ def test_readings_of_the_factor(morning):
 
 
 @pytest.mark.parametrize(
-    "call", [lambda: alertness_of(None), lambda: alertness_of(None, SleepSchedule(9.0), t_h=[8.0, 10.0])]
+    "call",
+    [
+        lambda: alertness_of(None),
+        lambda: alertness_of(None, SleepSchedule(9.0), t_h=[8.0, 10.0]),
+        lambda: alertness_of(plain_exposure(T, caffeine=T, species="rat")),
+    ],
 )
 def test_alertness_needs_times_after_waking(call):
     with pytest.raises(UsageError):
@@ -273,6 +298,12 @@ def test_a_subject_with_metabolites_and_a_modulator():
     assert found.modulation["aniracetam"].peak().value < 1e-3
     assert found.occupancy["a1-caffeine"].peak().value > 20.0 / (20.0 + EC50_UM)
     assert Subject().run(None, constant(l_theanine=3.0)).alertness is None
+
+
+def test_an_animal_has_no_lapses_of_attention():
+    found = Subject().run(None, plain_exposure(T, caffeine=T, species="rat"))
+    assert found.alertness is None
+    assert found.tolerance["brain-a1"].unknown is None
 
 
 def test_a_subject_needs_an_exposure():

@@ -144,6 +144,10 @@ class UpRegulation:
     gain: float
     threshold: float = 0.0
 
+    def state(self, t_h: Any, drive: Any, start: Any = 0.0) -> np.ndarray:
+        """Return the slow state, (..., times), in units of the drive."""
+        return follow(t_h, drive, self.rate_per_h, start)
+
     def receptors(self, t_h: Any, drive: Any, start: Any = 0.0) -> np.ndarray:
         """Return the number of receptors relative to before, (..., times).
 
@@ -155,5 +159,4 @@ class UpRegulation:
         start : float or array, shape (...)
             Slow state at the start.
         """
-        state = follow(t_h, drive, self.rate_per_h, start)
-        return 1.0 + self.gain * np.maximum(state - self.threshold, 0.0)
+        return 1.0 + self.gain * np.maximum(self.state(t_h, drive, start) - self.threshold, 0.0)

@@ -110,7 +110,7 @@ class Subject:
             if isinstance(d, ToleranceDoc) and d.compound in present
         }
         alert = None
-        if protocol is not None or "caffeine" in present:
+        if protocol is not None or ("caffeine" in present and exposure.species == "human"):
             alert = alertness_of(exposure, protocol, reading=self.reading, sleep_hours=self.sleep_hours)
         return SubjectCourses(occupancy, modulation, tolerance, alert)
 

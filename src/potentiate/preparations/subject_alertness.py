@@ -87,8 +87,10 @@ def alertness_of(
     Raises
     ------
     UsageError
-        Neither an exposure nor times, or times before waking.
+        Neither an exposure nor times, times before waking, or an animal.
     """
+    if exposure is not None and exposure.species != "human":
+        raise UsageError(f"Lapses of attention of a {exposure.species}", why="the model is of people")
     document = find_alertness()
     model, plan = document.model(), schedule or SleepSchedule()
     factor = document.reading(reading)

@@ -20,6 +20,7 @@ from ..library.effect import (
     AgainstAgonist,
     Matrix,
     OccupancyDoc,
+    ToleranceDoc,
     find_occupancy,
     find_tolerance,
 )
@@ -39,14 +40,17 @@ class Exposed(Protocol):
     def courses(self) -> Any: ...
     @property
     def unknown(self) -> Any: ...
+    @property
+    def species(self) -> str: ...
 
 
-def plain_exposure(t_h: Any, **uM: Any) -> Exposed:
+def plain_exposure(t_h: Any, *, species: str = "human", **uM: Any) -> Exposed:
     """Return an exposure from arrays of total plasma concentration, for what was measured or made up.
 
     Parameters
     ----------
     t_h : array, shape (m,)
+    species : str
     **uM : array, shape (m,) or (people, m)
         By compound; an underscore in the name stands for a hyphen.
     """
@@ -55,7 +59,7 @@ def plain_exposure(t_h: Any, **uM: Any) -> Exposed:
         (name := key.replace("_", "-")): Course(name, name, float("nan"), np.atleast_2d(np.asarray(value, float)))
         for key, value in uM.items()
     }
-    return _Plain(t, courses, {})
+    return _Plain(t, courses, {}, species)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,6 +67,7 @@ class _Plain:
     t_h: np.ndarray
     courses: dict[str, Course]
     unknown: dict[str, str]
+    species: str
 
 
 def concentration(exposure: Exposed, compound: str, matrix: Matrix) -> np.ndarray | Unknown:
@@ -75,6 +80,13 @@ def concentration(exposure: Exposed, compound: str, matrix: Matrix) -> np.ndarra
     if isinstance(found, Unknown):
         return Unknown(f"{compound}, {MATRICES[matrix]}: {found.reason}")
     return found
+
+
+def _foreign(exposure: Exposed, document: OccupancyDoc | ToleranceDoc) -> Unknown | None:
+    """Return why a document says nothing of the species of an exposure: numbers of another are never used."""
+    if document.species == exposure.species:
+        return None
+    return Unknown(f"{document.id} was measured in the {document.species}, and this is a {exposure.species}")
 
 
 def occupancy_of(
@@ -111,6 +123,8 @@ def occupancy_of(
             f"{document.id}: the {MATRICES[where]} stands for the {MATRICES[document.matrix]} (asked for by the user)"
         )
     name = f"occupancy of {document.target}"
+    if (foreign := _foreign(exposure, document)) is not None:
+        return EffectCourse(name, "", exposure.t_h, foreign, assumed=tuple(assumed))
     if document.bound is not None:
         return _bounded(exposure, document, document.bound, where, name, tuple(assumed))
     try:
@@ -267,6 +281,8 @@ def tolerance_of(exposure: Exposed, endpoint: str, *, start: Any = 0.0) -> Effec
         *(n.describe(f"{document.id}: {k}") for k, n in numbers.items() if n is not None and n.status == "assumed"),
     )
     made: dict[str, Any] = {"assumed": assumed, "notes": document.remarks}
+    if (foreign := _foreign(exposure, document)) is not None:
+        return EffectCourse(name, "", exposure.t_h, foreign, **made)
     try:
         model = tolerance_model(document)
     except UsageError as error:
@@ -281,6 +297,38 @@ def tolerance_of(exposure: Exposed, endpoint: str, *, start: Any = 0.0) -> Effec
     if isinstance(model, Attenuation):
         return EffectCourse(name, "", exposure.t_h, 1.0 - model.lost(exposure.t_h, c, start), **made)
     return EffectCourse(name, "", exposure.t_h, model.receptors(exposure.t_h, c, start), **made)
+
+
+def carry_over(exposure: Exposed, endpoint: str, *, start: Any = 0.0) -> np.ndarray:
+    """Return the state of tolerance that an exposure leaves behind, for the start of the next.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        The past, e.g. the habit of weeks.
+    endpoint : str
+        As for :func:`tolerance_of`.
+    start : float or array, shape (people,)
+
+    Returns
+    -------
+    array, shape (people,)
+        For `start` of :func:`tolerance_of` and :func:`pressor_of`.
+
+    Raises
+    ------
+    UsageError
+        The tolerance or the concentration is unknown.
+    """
+    document = find_tolerance(endpoint)
+    model = tolerance_model(document)
+    c = _foreign(exposure, document) or concentration(exposure, document.compound, document.matrix)
+    if isinstance(c, Unknown):
+        raise UsageError(f"What {endpoint} carries over is unknown", why=c.reason)
+    if model is None:
+        return np.zeros(len(c))
+    course = model.lost if isinstance(model, Attenuation) else model.state
+    return course(exposure.t_h, c, start)[:, -1]
 
 
 def pressor_of(exposure: Exposed, *, start: Any = 0.0) -> EffectCourse:

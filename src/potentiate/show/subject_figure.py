@@ -152,7 +152,8 @@ def alertness_figure(
         for ax, effect in ((upper, course.lapses), (lower, course.benefit)):
             values = effect.known()
             if len(values) > 1:
-                low, high = np.nanquantile(values, [0.05, 0.95], axis=0)
+                # NaN for everybody while asleep
+                low, high = np.quantile(values, [0.05, 0.95], axis=0)
                 ax.fill_between(course.t_h, low, high, color=SERIES[look], alpha=0.15, linewidth=0)
             ax.plot(course.t_h, np.median(values, axis=0), color=SERIES[look], linestyle=DASHES[look], label=label)
     for ax in (upper, lower):
