@@ -166,6 +166,17 @@ def test_caffeine_takes_lapses_away_and_sleep_is_not_tested(morning):
     assert found.inertia[found.awake].max() > 0.5
 
 
+def test_a_sleeper_has_no_lapses_to_read(morning):
+    found = alertness_of(morning, nights(2)).lapses
+    for observable in (found.at(27.0), found.mean(24.0, 30.0)):
+        assert observable.status == "not determined"
+        assert "asleep" in observable.reason
+    with pytest.raises(UsageError, match="within"):
+        found.at(500.0)
+    with pytest.raises(UsageError, match="No time"):
+        found.mean(500.0, 600.0)
+
+
 def test_without_caffeine_nothing_changes():
     found = alertness_of(None, t_h=np.arange(7.0, 79.0, 0.5))
     assert found.lapses.known() == pytest.approx(found.free.known())

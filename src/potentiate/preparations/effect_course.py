@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -98,7 +99,11 @@ class EffectCourse:
         name = f"{self.id}, {what}"
         if isinstance(self.value, Unknown):
             return missing(name, self.unit, "not determined", self.value.reason)
-        each = read(self.value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a span of NaN alone is said below
+            each = read(self.value)
+        if not np.isfinite(each).any():
+            return missing(name, self.unit, "not determined", "there is no value then: nobody is tested asleep")
         interval = None
         if len(each) > 1:
             low, high = np.quantile(each, BAND)
