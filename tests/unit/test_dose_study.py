@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from potentiate.errors import NoPharmacologyError, UnknownNameError, UsageError
 from potentiate.evidence.dose_study import DoseStudy, study_dose, time_above
 from potentiate.exposure.people_text import parse_people
+from potentiate.measures.noncompartmental import noncompartmental
 from potentiate.measures.observable import Observable
 
 
@@ -34,6 +35,17 @@ def test_the_numbers_of_a_dose_are_those_of_its_course(caffeine: DoseStudy) -> N
     assert of(caffeine, "paraxanthine", "Cmax", "mg/L").value == pytest.approx(1.34, rel=0.01)
     free = of(caffeine, "caffeine", "free Cmax").value
     assert free == pytest.approx(0.66 * of(caffeine, "caffeine", "Cmax", "uM").value)
+
+
+def test_samples_of_the_course_say_the_same_as_the_model() -> None:
+    """Non-compartmental analysis sees only the courses; area and half-life of the table come from the equations."""
+    study = study_dose("200 mg po 08:00", "caffeine", hours=60)
+    course = study.typical.courses["caffeine"]
+    seen = noncompartmental(study.t_h, course.mg_per_L()[0], 200.0, dose_at_h=8.0)
+    for id, unit, name in (("Cmax", "mg/L", "Cmax"), ("AUC", "mg h/L", "AUCinf"), ("half-life", "h", "half-life")):
+        ours = of(study, "caffeine", id, unit).value
+        assert seen[name].value == pytest.approx(ours, rel=2e-3), name
+    assert seen["Tmax"].value == pytest.approx(of(study, "caffeine", "Tmax").value, abs=0.02)
 
 
 def test_what_is_not_known_says_why(caffeine: DoseStudy) -> None:
