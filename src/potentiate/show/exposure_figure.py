@@ -132,9 +132,9 @@ def _courses(ax: Axes, study: DoseStudy, analytes: list[AnalyteStudy]) -> None:
                             xytext=(-2, 2), textcoords="offset points", ha="right", fontsize=SMALL - 1,
                             color=GREY)  # fmt: skip
             elif word == "EC50":
-                far.append(f"EC50 {line.short}: {math.log10(level / peak):.1f} orders above the peak")
+                far.append(f"EC50 {line.short}: {math.log10(level / peak):.1f} orders higher")
     for k, text in enumerate(far[:2]):
-        ax.text(0.98, 0.97 - 0.09 * k, textwrap.shorten(pretty(text), 62, placeholder=" …"), transform=ax.transAxes,
+        ax.text(0.98, 0.97 - 0.09 * k, textwrap.shorten(pretty(text), 58, placeholder=" …"), transform=ax.transAxes,
                 ha="right", va="top", fontsize=SMALL - 1, color=GREY)  # fmt: skip
     ax.set_ylim(0, top * (1.12 if far else 1.0))
     ax.set_xlim(t[0], _end(study, t))
