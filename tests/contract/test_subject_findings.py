@@ -81,7 +81,7 @@ def test_unit_fits_the_measure(finding):
 @by_id(ON_SUBJECT)
 def test_variants_are_those_of_the_disposition(finding):
     experiment = finding.experiment
-    compound = parse_regimen(experiment.arm.regimen).doses[0].compound
+    compound = subject_experiment.taken(experiment.arm)
     disposition = find_disposition(compound, experiment.arm.species)
     known = {v.name for v in disposition.variants} if disposition else set()
     assert set(experiment.variants) <= known
@@ -91,7 +91,7 @@ def test_variants_are_those_of_the_disposition(finding):
 @by_id([f for f in ON_SUBJECT if f.experiment.no_test and "disposition" in f.experiment.no_test])
 def test_a_number_that_the_disposition_is_said_to_hold_is_there(finding):
     experiment = finding.experiment
-    compound = parse_regimen(experiment.arm.regimen).doses[0].compound
+    compound = subject_experiment.taken(experiment.arm)
     disposition = find_disposition(compound, experiment.arm.species)
     sources = {n.source for v in disposition.variants for _, n in disposition.numbers(v.name)}
     assert finding.source.key in sources

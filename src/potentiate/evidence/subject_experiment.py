@@ -90,14 +90,19 @@ def readings(experiment: SubjectExperiment) -> list[str | None]:
     if experiment.variants:
         return list(experiment.variants)
     arm = experiment.arm
-    regimen, people = parse_regimen(arm.regimen), parse_people(arm.people)
-    compound = regimen.doses[0].compound if arm.analyte not in regimen.compounds else str(arm.analyte)
+    people, compound = parse_people(arm.people), taken(arm)
     disposition = find_disposition(compound, arm.species)
     if disposition is None or any(a.variant is not None for a in experiment.arms):
         return [None]
     if variant_for(compound, people) is not None or any(_partners_choose(a, compound) for a in experiment.arms):
         return [None]
     return [v.name for v in disposition.variants] if len(disposition.variants) > 1 else [None]
+
+
+def taken(arm: SubjectArmDoc) -> str:
+    """Return the compound whose disposition is asked: what is read where it is taken itself, else the first dose."""
+    compounds = parse_regimen(arm.regimen).compounds
+    return arm.analyte if arm.analyte in compounds else compounds[0]
 
 
 def _partners_choose(arm: SubjectArmDoc, compound: str) -> bool:
@@ -128,8 +133,7 @@ def _exposed(arm_json: str) -> Exposure:
     span = max(wanted)
     step = STEP_H if span <= FINE_SPAN_H else COARSE_H
     times = first + np.arange(0.0, span + 0.5 * step, step)
-    compound = regimen.doses[0].compound if arm.analyte not in regimen.compounds else str(arm.analyte)
-    chosen = {} if arm.variant is None else {compound: arm.variant}
+    chosen = {} if arm.variant is None else {taken(arm): arm.variant}
     return expose(
         regimen, people=people, species=arm.species, t_h=times, variants=chosen,
         interactions="typical" if arm.interactions else None,
@@ -173,9 +177,9 @@ class _Subject:
         ------
         UsageError
         """
-        found = find_disposition(self.regimen.doses[0].compound, self.arm.species)
+        found = find_disposition(taken(self.arm), self.arm.species)
         if found is None:
-            raise UsageError(f"No disposition of {self.regimen.doses[0].compound} in the {self.arm.species}")
+            raise UsageError(f"No disposition of {taken(self.arm)} in the {self.arm.species}")
         return found
 
     def weight_kg(self) -> np.ndarray:
@@ -302,7 +306,7 @@ def _v(s: _Subject) -> Found:
 
 def _number(s: _Subject, name: str, unit: str) -> Found:
     """Return a number of the way in that the first dose takes: by mouth tissue where there is one, else the first."""
-    disposition, route = s.disposition(), s.regimen.doses[0].route
+    disposition, route = s.disposition(), s.regimen.of(taken(s.arm))[0].route
     known = disposition.routes_of(s.arm.variant)
     if route not in known:
         raise UsageError(f"No route {route!r} for {disposition.compound}", why="no source describes it")
