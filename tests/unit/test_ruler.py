@@ -63,6 +63,21 @@ def test_weak_displacement_of_theanine_is_computed_from_its_ratio_to_glutamate()
     assert found[0].sources == ("kakuda2002", "giberti1991")
 
 
+def test_bound_drug_is_compared_as_it_is_free_too() -> None:
+    found = ruler("perampanel")
+    free = max(m.high_uM for m in found.own("exposure") if m.matrix == "free plasma" and m.known)
+    total = max(m.high_uM for m in found.exposures)
+    assert free < 0.1 * total  # 95 % of it is bound
+    assert found.free_gap.value == pytest.approx(found.gap.value + math.log10(total / free))
+    assert "total plasma" in str(ruler("caffeine").free_gap.reason)
+
+
+def test_a_peak_of_a_metabolite_is_no_mark_of_its_parent() -> None:
+    plasma = [m for m in ruler("vinpocetine", metabolites=False).own("exposure") if m.matrix == "plasma"]
+    assert plasma
+    assert not any(m.known for m in plasma)
+
+
 def test_every_matrix_is_answered_for_every_compound() -> None:
     cited = bibliography_keys() | set(finding_ids()) | {"source-000", "source-001", "source-002", "source-003"}
     for identifier in compound_ids():

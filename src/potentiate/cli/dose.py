@@ -154,7 +154,7 @@ _COLUMNS = ("of", "what", "unit", "typical", "low", "high", "remark")
 
 
 def _result(study: DoseStudy, compound: str, name: str, inputs: dict[str, Any]) -> Result:
-    rows = [_row(of, o) for of, o in study.observables if o.known or o.id != "gap_widest"]
+    rows = [_row(of, o) for of, o in study.observables if o.known or o.id not in ("gap_widest", "gap_free")]
     notes = [n for r in study.rulers for n in _gap_notes(r)] + study.notes
     observables = [
         o.as_dict("prediction", {"of": of, "regimen": study.regimen.text, "species": study.species})
@@ -205,6 +205,11 @@ def _gap_notes(ruler: Ruler) -> list[str]:
             word = f"{-low:.1f} orders above to {high:.1f} below"
         found.append(f"Ruler  {name} in plasma and brain is {word} its effect at the {ruler.target}")
         found += [f"  {text}" for text in dict.fromkeys((ruler.gap.notes[0], ruler.widest.notes[0]))]
+        if ruler.free_gap.known:
+            way = "below" if ruler.free_gap.value > 0 else "above"
+            found.append(
+                f"  unbound in plasma: {abs(ruler.free_gap.value):.1f} orders {way} the lowest effect in vitro"
+            )
     else:
         found.append(f"Ruler  {name}: no gap can be given: {ruler.gap.reason}")
     return found + [f"Tension  {text}" for text in ruler.tensions]
@@ -275,7 +280,8 @@ def _ruler_result(compound: str, species: str, target: str | None) -> Result:
         rows.append([m.compound, m.kind if m.kind != "exposure" else where, what, span(m) if m.known else "unknown",
                      round(away, 2) if told else None, said])  # fmt: skip
     observables = [
-        o.as_dict("prediction", {"compound": compound, "species": species}) for o in (found.gap, found.widest)
+        o.as_dict("prediction", {"compound": compound, "species": species})
+        for o in (found.gap, found.widest, found.free_gap)
     ]
     works = sorted({s for m in found.marks for s in m.sources})
 

@@ -101,7 +101,7 @@ class DoseStudy:
         """Return every number with the analyte or target that it is about."""
         found = [(a.analyte, o) for a in self.analytes for o in a.observables]
         found += [(occupancy.target, o) for occupancy in self.occupancies for o in occupancy.observables]
-        return found + [(r.compound.id, o) for r in self.rulers for o in (r.gap, r.widest)]
+        return found + [(r.compound.id, o) for r in self.rulers for o in (r.gap, r.widest, r.free_gap)]
 
 
 def study_dose(

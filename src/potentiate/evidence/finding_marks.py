@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..library.compound import Compound
+from ..library.compound import Compound, find_compound, normalise
 from ..library.finding import Finding, NoExperiment, findings_of
 from .marks import Kind, Mark, Standing, leading_concentration, to_uM
 
@@ -76,7 +76,16 @@ def _value(finding: Finding, molar_mass: float | None) -> tuple[float, float] | 
     return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
 
 
+def _of_another(compound: Compound, observable: str) -> bool:
+    """Say whether an observable is of a metabolite: that has a document, and marks, of its own."""
+    said = normalise(observable)
+    named = any(normalise(find_compound(m).name) in said for m in compound.metabolites)
+    return named or ("metabolite" in said and compound.parent is None)
+
+
 def _exposure(compound: Compound, finding: Finding) -> Iterator[Mark]:
+    if _of_another(compound, finding.observable):
+        return
     ends = _value(finding, compound.molar_mass)
     said = f"{finding.observable} {finding.preparation}"
     matrix = next((m for m, words in _MATRIX if words.search(finding.observable)), None)

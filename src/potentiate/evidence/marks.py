@@ -315,7 +315,9 @@ def _exposure_mark(compound: Compound, p: Parameter, species: str) -> Iterator[M
     matrix = {"Cmax": "plasma", "plasma concentration": "plasma", "brain concentration": "brain"}.get(p.quantity)
     if matrix is None or p.of in ("metabolites", "all metabolites"):
         return
-    what = p.quantity if p.of in (None, "parent") else f"{p.quantity}, {p.of}"
+    how = re.split(r"[;,]", p.conditions or "")[0].strip()  # the first words name the dose
+    named = [p.quantity, p.of if p.of != "parent" else None, how if len(how) <= 30 else None]
+    what = ", ".join(filter(None, named))
     if p.unknown is not None:
         yield unknown_mark(compound.id, "exposure", matrix, what, p.unknown, species=species)
         return

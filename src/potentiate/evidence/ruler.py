@@ -42,6 +42,8 @@ class Ruler:
         Of the compound, then of its metabolites.
     gap, widest : Observable
         Orders of magnitude (log10) between exposure and effect; see :data:`CONVENTION`. Positive: exposure lies below.
+    free_gap : Observable
+        From the highest unbound concentration in plasma to the lowest effect that was measured in vitro.
     """
 
     compound: Compound
@@ -50,6 +52,7 @@ class Ruler:
     marks: tuple[Mark, ...]
     gap: Observable
     widest: Observable
+    free_gap: Observable
 
     def own(self, kind: str) -> list[Mark]:
         """Return the marks of a kind of the compound itself, known ones first, lowest first."""
@@ -149,7 +152,9 @@ def ruler(
         other = find_compound(identifier)
         marks += [m for m in _all_marks(other, exposure, species, default_target(other)) if m.known or _answers(m)]
     tops, effects = _exposures(marks, found.id, species), _effects(marks, found.id, target)
-    return Ruler(found, species, target, tuple(marks), *_gaps(found, species, target, tops, effects, marks))
+    closest, widest = _gaps(found, species, target, tops, effects, marks)
+    free = _free_gap(found, species, effects, marks)
+    return Ruler(found, species, target, tuple(marks), closest, widest, free)
 
 
 def default_target(compound: Compound) -> str | None:
@@ -253,6 +258,25 @@ def _exposures(marks: Any, compound: str, species: str) -> list[Mark]:
 def _effects(marks: Any, compound: str, target: str | None) -> list[Mark]:
     at = [m for m in marks if m.compound == compound and m.known and m.target == target]
     return [m for m in at if m.kind == "effect"] or [m for m in at if m.kind == "binding"]
+
+
+def _free_gap(compound: Compound, species: str, effects: list[Mark], marks: list[Mark]) -> Observable:
+    """Return the gap of what is not bound in plasma: the part that could reach a receptor."""
+    own = [m for m in marks if m.compound == compound.id and m.matrix == "free plasma" and m.species == species]
+    known = [m for m in own if m.known]
+    known = [m for m in known if m.standing == "simulated"] or known
+    measured = [m for m in effects if m.matrix != "plasma"]
+    if not known or not measured:
+        why = f"unbound concentration: {_reasons([m.unknown for m in own])}"
+        if known:
+            why = (
+                "no effect has a concentration in vitro"
+                if not effects
+                else "effects were measured against total plasma"
+            )
+        return missing("gap_free", "log10", "not determined", why, CONVENTION)
+    top, low = max(m.high_uM for m in known), min(m.low_uM for m in measured)
+    return Observable("gap_free", math.log10(low / top), "log10", convention=CONVENTION)
 
 
 def _reasons(whys: list[str | None]) -> str:
