@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from potentiate.errors import NoPharmacologyError, UnknownNameError, UsageError
-from potentiate.evidence.approach_table import approach_table
+from potentiate.evidence.approach_table import approach_table, by_indication
 from potentiate.evidence.human_record import as_records, human_records
 from potentiate.evidence.stack_limits import Factor, check_limits
 from potentiate.evidence.stack_parts import read_stack
@@ -18,6 +18,7 @@ from potentiate.evidence.stack_timeline import follow_parts
 from potentiate.evidence.stack_windows import Window
 from potentiate.exposure.people_text import parse_people
 from potentiate.library.compound import find_compound
+from potentiate.library.finding import find_finding
 from potentiate.library.record import word_of
 from potentiate.library.stack import OnsetPromise, WindowPromise, stack_ids
 from potentiate.library.system import System
@@ -370,8 +371,21 @@ class TestApproachTable:
         patients = [r for r in human_records(["cx516"]) if not r.human.indication.startswith("healthy")]
         efficacy = [r for r in patients if not r.human.adverse]
         assert f"patients: {word_of(as_records(efficacy, direct=True))}" in row.evidence
+        assert int(row.evidence.split()[0]) < len(row.trials), "outcomes of one work count once"
         assert any("schizophrenia" in indication and result == "no benefit" for indication, result, _ in row.trials)
         assert "harm" in row.adverse
+
+    def test_a_compound_counts_only_trials_of_itself(self):
+        for record in approach_table(["l-theanine"])[0].records:
+            assert find_finding(record).partners == []
+
+    def test_a_product_that_nobody_tested_says_so(self):
+        assert approach_table(["roon"])[0].evidence.startswith("none with all parts; with some of them together: ")
+
+    def test_indications_by_result(self):
+        lines = {who: (results, ids) for who, results, ids in by_indication(approach_table(["CX717"])[0])}
+        assert "1 not posted" in lines["ADHD"][0]
+        assert "cx717-adhd-registered" in lines["ADHD"][1]
 
     def test_a_combination_counts_only_trials_of_the_combination(self):
         row = approach_table(["caffeine-theanine"])[0]

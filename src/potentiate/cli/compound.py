@@ -66,16 +66,16 @@ def _approaches(names: Sequence[str]) -> Result:
     """Return the table of source 000 for any set."""
     import dataclasses
 
-    from ..evidence.approach_table import AMOUNT, approach_table
+    from ..evidence.approach_table import approach_table, by_indication
 
     found = approach_table(names)
     rows = [[a.name, a.mechanism, a.evidence, a.status, a.adverse] for a in found]
-    notes = [f"{a.name}   {indication}   {result}   {text}" for a in found for indication, result, text in a.trials]
-    words = ", ".join(f"{word} from {least}" for least, word in AMOUNT if least)
+    notes = ["indication x result (efficacy; registered trials without results included):"]
+    notes += [f"{a.name}   {who}   {results}   [{ids}]" for a in found for who, results, ids in by_indication(a)]
     return Result(
         "compound", "table", {"names": list(names)},
         ["approach", "mechanism", "human evidence", "status", "adverse effects"], rows, title=f"{len(rows)} approaches",
-        assumed=[f"records of efficacy in people are {words}"], notes=notes,
+        notes=notes,
         extra={"approaches": [dataclasses.asdict(a) for a in found]},
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The table of source 000 for any set: approach, mechanism, human evidence, status; also adverse effects and trials.
 
-Every cell is made from documents and findings. The words for how much evidence there is come from counting records, by
-thresholds that are stated (and assumed); the word for what it says from the results of the records.
+Every cell is made from documents and findings: how much evidence there is by counting works, what it says by the word
+that follows from the results of the records. What the library does not hold is not counted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from ..library.stack import find_stack
 from .human_record import GAPS, HumanRecord, as_records, human_records
 from .stack_systems import NO_RECORD, RANK
 
-#: At least so many records of efficacy are called so. Assumed.
-AMOUNT = ((10, "extensive"), (4, "several"), (1, "sparse"), (0, "none on record"))
 MECHANISMS = 2
 
 
@@ -86,21 +84,26 @@ def _approach(name: str, acting: Sequence[Compound], members: Sequence[Compound]
     together = len(acting) > 1 or members[0].kind in ("mixture", "product")
     records = _about(members, together)
     efficacy = [r for r in records if not r.human.adverse]
+    evidence = evidence_words(efficacy)
+    if together:
+        whole = {c.id for c in members if c.kind in ("compound", "extract")}
+        if efficacy and not any(r.compounds >= whole or members[0].id in r.compounds for r in efficacy):
+            evidence = f"none with all parts; with some of them together: {evidence}"
     return Approach(
         name, tuple(c.id for c in members), "; ".join(dict.fromkeys(m for c in acting for m in _mechanisms(c))),
-        evidence_words(efficacy), _status(members), _adverse(records),
+        evidence, _status(members), _adverse(records),
         tuple((r.human.indication, r.human.result, _trial(r)) for r in efficacy), tuple(r.finding.id for r in records),
     )  # fmt: skip
 
 
 def _about(members: Sequence[Compound], together: bool) -> list[HumanRecord]:
-    """Return the findings: for a combination those in which at least two parts were given, else all about a member."""
+    """Return findings: for a combination those in which two or more parts were given, else those of members alone."""
     ids = {c.id for c in members}
     records = human_records(sorted(ids))
     if not together:
-        return [r for r in records if r.compounds <= ids or len(ids) == 1]
-    whole = {members[0].id} if members[0].kind in ("mixture", "product") else set()
-    return [r for r in records if r.compounds & whole or len(r.compounds & ids) >= 2]
+        return [r for r in records if r.compounds <= ids]
+    named = {members[0].id} if members[0].kind in ("mixture", "product") else set()
+    return [r for r in records if r.compounds & named or len(r.compounds & ids) >= 2]
 
 
 def _mechanisms(compound: Compound) -> list[str]:
@@ -117,19 +120,21 @@ def _mechanism(action: Action) -> str:
 
 
 def evidence_words(records: Sequence[HumanRecord]) -> str:
-    """Return how many records there are in people, and what they say; healthy people apart from patients."""
-    amount = next(word for least, word in AMOUNT if len(records) >= least)
+    """Return how many works in people there are, and what they say; healthy people apart from patients."""
     if not records:
-        return amount
-    gaps = sum(r.human.result in GAPS for r in records)
-    claims = sum(r.human.result == "claimed" for r in records)
-    parts = [f"{amount} ({len(records)} record{'s' if len(records) > 1 else ''})"]
+        return "none on record"
+    works = {r.finding.source.key or r.finding.source.title for r in records}
+    parts = [
+        f"{len(works)} work{'s' if len(works) > 1 else ''}, {len(records)} outcome{'s' if len(records) > 1 else ''}"
+    ]
     for who, mine in (
         ("healthy", [r for r in records if r.human.indication.startswith("healthy")]),
         ("patients", [r for r in records if not r.human.indication.startswith("healthy")]),
     ):
         if mine:
             parts.append(f"{who}: {_balance(mine)}")
+    gaps = sum(r.human.result in GAPS for r in records)
+    claims = sum(r.human.result == "claimed" for r in records)
     if gaps:
         parts.append(f"{gaps} without a posted or readable result")
     if claims:
@@ -165,10 +170,16 @@ def _status(members: Sequence[Compound]) -> str:
 
 
 def _adverse(records: Sequence[HumanRecord]) -> str:
-    adverse = [r for r in records if r.human.adverse]
-    if not adverse:
+    said: dict[tuple[str, str], list[HumanRecord]] = {}
+    for r in records:
+        if r.human.adverse:
+            said.setdefault((r.human.outcome, r.human.result), []).append(r)
+    if not said:
         return "none on record (nobody looked, or no page was read)"
-    return "; ".join(f"{r.human.outcome}: {r.human.result} ({_who(r)})" for r in adverse)
+    return "; ".join(
+        f"{outcome}: {result} ({_who(mine[0]) if len(mine) == 1 else f'{len(mine)} records'})"
+        for (outcome, result), mine in said.items()
+    )
 
 
 def _who(r: HumanRecord) -> str:
@@ -179,3 +190,18 @@ def _who(r: HumanRecord) -> str:
 def _trial(r: HumanRecord) -> str:
     register = f", {r.human.registration}" if r.human.registration else ""
     return f"{r.human.outcome}: {_who(r)}{register} [{r.finding.id}]"
+
+
+def by_indication(approach: Approach) -> list[tuple[str, str, str]]:
+    """Return indication, results with their numbers, and the trials behind them (trial register where there is one)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for indication, result, text in approach.trials:
+        found.setdefault(indication, []).append((result, text))
+    lines = []
+    for indication, trials in found.items():
+        counted: dict[str, int] = {}
+        for result, _ in trials:
+            counted[result] = counted.get(result, 0) + 1
+        words = ", ".join(f"{n} {result}" for result, n in counted.items())
+        lines.append((indication, words, ", ".join(text.rsplit("[", 1)[-1].rstrip("]") for _, text in trials)))
+    return lines
