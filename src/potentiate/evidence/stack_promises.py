@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..library.compound import Compound
 from ..library.effect import unsupported
@@ -34,7 +34,12 @@ class Answered:
     keys: tuple[str, ...]
 
 
-def answer(promises: Iterable[Promise], compounds: Sequence[Compound], windows: Sequence[Window]) -> list[Answered]:
+def answer(
+    promises: Iterable[Promise],
+    compounds: Sequence[Compound],
+    windows: Sequence[Window],
+    simulated: Mapping[str, Sequence[str]] | None = None,
+) -> list[Answered]:
     """Answer every promise.
 
     Parameters
@@ -44,11 +49,15 @@ def answer(promises: Iterable[Promise], compounds: Sequence[Compound], windows: 
         The parts.
     windows : sequence of Window
         When the effects that can be computed start and how long they last, over what is not known of absorption.
+    simulated : mapping of str to lines
+        By what promises ask to be simulated.
     """
-    return [_answer(promise, compounds, windows) for promise in promises]
+    return [_answer(promise, compounds, windows, simulated or {}) for promise in promises]
 
 
-def _answer(promise: Promise, compounds: Sequence[Compound], windows: Sequence[Window]) -> Answered:
+def _answer(
+    promise: Promise, compounds: Sequence[Compound], windows: Sequence[Window], simulated: Mapping[str, Sequence[str]]
+) -> Answered:
     if isinstance(promise, OnsetPromise):
         low, high = (m / 60.0 for m in promise.minutes)
         return _timed(promise, windows, "onset", low, high)
@@ -62,14 +71,15 @@ def _answer(promise: Promise, compounds: Sequence[Compound], windows: Sequence[W
             for a in actions
         )
         return Answered(promise, word, lines or ("no part acts on it by any record or claim",), _keys(records))
-    return _recorded(promise, compounds)
+    return _recorded(promise, compounds, simulated.get(promise.simulate or "", ()))
 
 
-def _recorded(promise: RecordPromise, compounds: Sequence[Compound]) -> Answered:
+def _recorded(promise: RecordPromise, compounds: Sequence[Compound], simulated: Sequence[str]) -> Answered:
     lines = [
         f"{r.says}{'' if r.direct else ', indirect'}: {r.design}: {r.text} [{r.source or r.finding}]"
         for r in promise.records
     ]
+    lines += simulated
     if promise.searched is not None:
         lines.append(f"searched: {promise.searched}")
     word = word_of(promise.records)

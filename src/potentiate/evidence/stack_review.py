@@ -20,6 +20,7 @@ from .stack_promises import Answered, answer
 from .stack_rules import AppliedRule, applied_rules
 from .stack_systems import Meeting, SystemAction, actions_by_system, meetings
 from .stack_timeline import Timeline, follow_parts
+from .stack_tolerance import tolerance_lines
 from .stack_windows import Window, overlap, windows_of
 
 #: Levels of the covariate pregnancy that are none.
@@ -131,6 +132,9 @@ def review_stack(
         asked.parts, regimen, people=people, species=species, hours=hours, interactions=interactions, shares=shares
     )
     windows = windows_of(timeline)
+    simulated: dict[str, list[str]] = {}
+    if timeline.middle is not None and any(getattr(p, "simulate", None) == "tolerance" for p in asked.promises):
+        simulated["tolerance"] = tolerance_lines(timeline.followed, timeline.middle, people, species=species)
     goals = tuple(Goal) if asked.goal is None else (asked.goal,)
     pregnant = any(s.level not in NOT_PREGNANT for s in people.stated("pregnancy"))
     review = StackReview(
@@ -146,7 +150,7 @@ def review_stack(
         applied,
         tuple(applied_rules(compounds, stated)),
         tuple(check_limits(asked.parts, exposure_factors(applied), ("pregnancy" if pregnant else "adults",))),
-        tuple(answer(asked.promises, compounds, windows)),
+        tuple(answer(asked.promises, compounds, windows, simulated)),
         tuple((goal, tuple(goal_evidence(goal, compounds))) for goal in goals),
         tuple(unsupported_effects(compounds)),
         tuple(a.show() for a in answers(people, asked.ids)),

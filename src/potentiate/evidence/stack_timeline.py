@@ -105,6 +105,15 @@ def _cut(course: PartCourse | EffectBand, samples: int) -> dict[str, np.ndarray 
     return {name: None if values is None else values[:samples] for name, values in named.items()}
 
 
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """One reading of what is not known: a name, numbers of dispositions, and the size of interactions."""
+
+    name: str
+    fix: Mapping[str, float]
+    interactions: Literal["typical", "low", "high"] = "typical"
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Timeline:
     """What :func:`follow_parts` found.
@@ -119,6 +128,10 @@ class Timeline:
     effects : tuple of EffectBand
     scenarios : tuple of str
         What was tried for what is not known.
+    middle : Scenario or None
+        The reading in the middle.
+    followed : tuple of Dose
+        Doses of the parts with a course.
     assumed : tuple of str
     sources : tuple of str
     """
@@ -128,17 +141,10 @@ class Timeline:
     courses: tuple[PartCourse, ...]
     effects: tuple[EffectBand, ...]
     scenarios: tuple[str, ...]
+    middle: Scenario | None
+    followed: tuple[Dose, ...]
     assumed: tuple[str, ...]
     sources: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Scenario:
-    """One reading of what is not known: a name, numbers of dispositions, and the size of interactions."""
-
-    name: str
-    fix: Mapping[str, float]
-    interactions: Literal["typical", "low", "high"] = "typical"
 
 
 def follow_parts(
@@ -187,7 +193,7 @@ def follow_parts(
     followed = tuple(d for d in regimen.doses if d.compound not in reasons) if regimen is not None else ()
     if not followed:
         courses = tuple(PartCourse(p.compound.id, reasons.get(p.compound.id, "no dose")) for p in parts)
-        return Timeline(t_h[:shown], start, courses, (), (), (), ())
+        return Timeline(t_h[:shown], start, courses, (), (), None, (), (), ())
     applied = apply_interactions(followed, people, species) if interactions else Applied()
     scenarios = _scenarios(followed, species, applied)
     runs = [
@@ -218,6 +224,8 @@ def follow_parts(
         courses,
         effects,
         tuple(s.name for s in scenarios if s.name),
+        scenarios[len(scenarios) // 2],
+        followed,
         tuple(dict.fromkeys(assumed)),
         tuple(sorted(set(sources))),
     )

@@ -92,6 +92,8 @@ class RecordPromise(Document):
     statement: Text
     records: tuple[Record, ...] = ()
     searched: Text | None = None
+    #: a model that says something to it: shown beside the records, and part of none of them
+    simulate: Literal["tolerance"] | None = None
 
     @model_validator(mode="after")
     def _searched(self) -> RecordPromise:

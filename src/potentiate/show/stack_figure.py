@@ -62,7 +62,10 @@ def stack_figure(review: StackReview, title: str = "") -> Figure:
     figure = page(_WIDTH, height)
     heading(figure, title or review.asked.name)
     spans = " and ".join(filter(None, ["what is not known", "people" if review.people.n > 1 else ""]))
-    key = f"line: typical; band: {spans}; each course on its own scale; triangles: doses"
+    line = (
+        "typical person" if review.people.n == 1 else f"median of {review.people.n} people (seed {review.people.seed})"
+    )
+    key = f"line: {line}; band: {spans}; each course on its own scale; triangles: doses"
     figure.text(0.35 / _WIDTH, 1 - 0.42 / height, key, fontsize=SMALL, color=GREY, va="top")
     hours = review.timeline.t_h - review.timeline.start_h
     y = height - _TOP
