@@ -36,7 +36,12 @@ def exposure_marks(compound: str, exposure: Exposure) -> Iterator[Mark]:
     course = exposure.courses.get(compound)
     if course is None:
         return
-    text = exposure.regimen.text or "; ".join(f"{d.amount_mg:g} mg {d.route}" for d in exposure.regimen.doses[:3])
+    text = exposure.regimen.text if len(exposure.regimen.compounds) == 1 else ""
+    if not text:  # only what leads to this analyte
+        doses = exposure.regimen.of(course.parent)
+        first = doses[0]
+        text = f"{first.amount_mg:g} mg{'/kg' if first.per_kg else ''} {first.route}"
+        text += f" and {len(doses) - 1} more" if len(doses) > 1 else ""
     for matrix, name in _MATRIX:
         values = course.in_matrix(name)
         what = "unbound peak" if name in ("brain", "free") else "peak"
