@@ -279,7 +279,7 @@ def fit_population(
             do="give other starting values, or an additive part of the error",
         )  # fmt: skip
     ends.sort(key=lambda end: -end.value if end.status != "failed" else math.inf)
-    best, information = _polish(function, ends[0], bounds, fixed)
+    best, information = _polish(function, ends[0], bounds, fixed, steps=4 if method == "focei" else 0)
     searched = time.perf_counter()
     by_subject, slopes, etas = likelihood.evaluate(best.x)
     found = uncertainty(model, best, information, slopes, bounds, fixed)
@@ -371,15 +371,15 @@ def _approached(
 
 def _polish(
     function: Callable[[np.ndarray], tuple[float, np.ndarray]], end: Maximum, bounds: tuple[np.ndarray, np.ndarray],
-    fixed: np.ndarray,
+    fixed: np.ndarray, *, steps: int,
 ) -> tuple[Maximum, np.ndarray]:  # fmt: skip
-    """Return the optimum after a few Newton steps, and the information there."""
+    """Return the optimum after a few Newton steps (none where gradients are dear), and the information there."""
     free = ~fixed & ~end.at_bound
     scale = np.full(end.x.size, 0.02)
     x, value, gradient = end.x, end.value, end.gradient
     open_ = (end.x - 1.0, end.x + 1.0)  # what is fixed has a curvature too, though nobody asks for it
     information = curvature(function, x, scale, open_) if free.any() else np.eye(x.size)
-    for _ in range(4):
+    for _ in range(steps):
         inside = np.ix_(free, free)
         try:
             np.linalg.cholesky(information[inside])
@@ -393,7 +393,8 @@ def _polish(
         if not (math.isfinite(new) and new > value - 1e-9) or promised < 1e-11:
             break
         x, value, gradient = tried, new, slope
-    information = curvature(function, x, scale, (x - 1.0, x + 1.0))
+    if x is not end.x:
+        information = curvature(function, x, scale, (x - 1.0, x + 1.0))
     return dataclasses.replace(end, x=x, value=value, gradient=gradient), information
 
 

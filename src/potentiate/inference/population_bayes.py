@@ -108,7 +108,7 @@ class PopulationPosterior:
             {
                 "value": (("chain", "draw", "parameter"), self.draws),
                 "eta": (("chain", "draw", "subject", "varies"), self.etas),
-                "diverging": (("chain", "draw"), self.diverging),
+                "diverging": (("chain", "draw"), self.diverging.astype(np.int8)),
             },
             {"parameter": list(model.names), "subject": [s.id for s in self.fit.data.table.subjects],
              "varies": list(model.etas)},

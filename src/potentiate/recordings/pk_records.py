@@ -18,7 +18,9 @@ MOST_ROWS = 1_000_000
 NEEDED = ("ID", "TIME", "AMT", "DV")
 KNOWN = (*NEEDED, "EVID", "MDV", "CMT", "DVID", "RATE", "ADDL", "II", "SS", "BLQ")
 #: Other names of needed columns.
-SYNONYMS = {"#ID": "ID", "CID": "ID", "C": "ID", "CENS": "BLQ", "BQL": "BLQ"}
+SYNONYMS = {"#ID": "ID", "CENS": "BLQ", "BQL": "BLQ"}
+#: A column in which NONMEM users mark lines that do not count.
+COMMENT = "C"
 BLANK = ("", ".", "NA", "NAN", "N/A")
 #: What a cell of DV may say instead of a number below the limit of quantification.
 BELOW = ("BLQ", "BQL", "BLOQ", "LLOQ", "BLD", "<LLOQ", "<LOQ")
@@ -127,7 +129,14 @@ def read_records(path: Path, told: Mapping[str, str]) -> Records:
                 "Row has the wrong number of cells", where=f"{where} line {k}",
                 why=f"{len(row)} cells where the header has {len(names)}", do="write . where there is no value",
             )  # fmt: skip
-    return _records(names, units, [(k, row) for (k, _), row in zip(body, rows, strict=True)], header_line, where)
+    numbered = [(k, row) for (k, _), row in zip(body, rows, strict=True)]
+    if COMMENT in names:
+        at = names.index(COMMENT)
+        numbered = [(k, [*row[:at], *row[at + 1 :]]) for k, row in numbered if row[at].upper() != COMMENT]
+        names.pop(at)
+        if not numbered:
+            raise DataError("No records", where=where, why="all lines are marked as comments in column C")
+    return _records(names, units, numbered, header_line, where)
 
 
 def _lines(path: Path, where: str) -> list[tuple[int, str]]:
