@@ -1,7 +1,7 @@
 """Run all benchmarks, each engine in a process of its own, and write RESULTS.md and results.json.
 
 ``python -m benchmarks`` runs all; ``python -m benchmarks SECTION`` runs one of likelihood, reading, fits, synapse,
-slices, exposure and keeps the other numbers; ``python -m benchmarks MODULE FUNCTION`` runs one part and prints
+slices, exposure, population and keeps the other numbers; ``python -m benchmarks MODULE FUNCTION`` runs one part and prints
 its JSON.
 """
 
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import exposure_report, fits, reading, slices, synapse_report
+from benchmarks import exposure_report, fits, population, reading, slices, synapse_report
 
 HERE = Path(__file__).parent
 MARK = "benchmark-json:"
@@ -69,7 +69,7 @@ def load() -> list[float]:
     return [round(x, 2) for x in os.getloadavg()]
 
 
-SECTIONS = ("likelihood", "reading", "fits", "synapse", "slices", "exposure")
+SECTIONS = ("likelihood", "reading", "fits", "synapse", "slices", "exposure", "population")
 
 
 def section(name: str) -> Any:
@@ -140,6 +140,7 @@ def judge(results: dict[str, Any]) -> list[dict[str, Any]]:
     checks += reading.aims(results.get("reading", NOT_RUN)) + fits.aims(results.get("fits", NOT_RUN))
     checks += synapse_report.aims(results.get("synapse", NOT_RUN)) + slices.aims(results.get("slices", NOT_RUN))
     checks += exposure_report.aims(results.get("exposure", NOT_RUN))
+    checks += population.aims(results.get("population", NOT_RUN))
     for check in checks:
         relation, bound = check["aim"].split()
         check["met"] = check["value"] >= float(bound) if relation == ">=" else check["value"] <= float(bound)
@@ -225,6 +226,7 @@ def report(results: dict[str, Any]) -> str:
     lines += fits.lines(results.get("fits", NOT_RUN))
     lines += synapse_report.lines(results.get("synapse", NOT_RUN)) + slices.lines(results.get("slices", NOT_RUN))
     lines += exposure_report.lines(results.get("exposure", NOT_RUN))
+    lines += population.lines(results.get("population", NOT_RUN))
     lines += ["", "## Whole processes", "", "| command | first s | best s |", "|---|---|---|"]
     for r in results["cold"] if isinstance(results["cold"], list) else []:
         if "skipped" in r:

@@ -134,6 +134,8 @@ class Nuts:
         Whether the warm-up learns the mass matrix, or only the step.
     deepest : int
         Largest number of doublings of a trajectory.
+    acceptance : float
+        Mean chance of acceptance that the step is made for.
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class Nuts:
         chunk: int = CHUNK,
         adapt_mass: bool = True,
         deepest: int = 10,
+        acceptance: float = 0.8,
     ) -> None:
         import jax
         import jax.numpy as jnp
@@ -179,6 +182,7 @@ class Nuts:
                 dense_mass=True,
                 adapt_mass_matrix=adapt_mass,
                 max_tree_depth=deepest,
+                target_accept_prob=acceptance,
                 model_args=told,
                 rng_key=key,
             )

@@ -1,7 +1,8 @@
 """The posterior of a population model by NUTS: thetas, variances and every person's etas together, no approximation.
 
-Etas are sampled as independent standard normal numbers z with eta = L z, L the root of Omega (a parameterisation
-without funnel where a person has few samples: Betancourt & Girolami 2015, arXiv:1312.0906).
+Where people have few samples (large shrinkage) etas are sampled as independent standard normal numbers z with
+eta = L z, L the root of Omega; where each person's samples say what its eta is, the etas themselves are sampled. Either
+choice alone is slow in the other case (Betancourt & Girolami 2015, arXiv:1312.0906).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..mechanisms.pk_closed_forms import GivenDoses, concentration
 from .convergence import ess_bulk, ess_tail, r_hat
 from .nuts import CHUNK, UNKNOWN, Nuts, frame_at
 from .population import PopulationFit, Progress
-from .population_model import ERRORS, omega_root
+from .population_model import ERRORS, omega_of, omega_root
 from .posterior import Marginal, _against_prior, _not_converged, _sd
 from .priors import LOG_SD, Prior
 from .residual_error import residual_error
@@ -36,6 +37,10 @@ PROPORTIONAL_PRIOR = (0.2, 3.0)
 ADDITIVE_PRIOR = (0.1, 10.0)
 #: Prior of a coefficient of a covariate on the scale of the search: normal around no effect. Assumed.
 COEFFICIENT_SD = 1.0
+#: Etas are sampled themselves where their shrinkage is below this (in %).
+OWN = 30.0
+#: Chance of acceptance that the step is made for.
+ACCEPTANCE = 0.9
 #: Of the atanh of a partial correlation: close to a flat one of the correlation. Assumed.
 CORRELATION_SD = 0.9
 
@@ -169,8 +174,11 @@ def sample_population(
     p = len(chosen)
     chunk = math.gcd(math.gcd(draws, warmup), CHUNK)
     everything = (*chosen, *[Prior(0.0, 1.0)] * (n * q))
-    sampler = Nuts(_log_likelihood(fit), everything, warmup=warmup, chunk=chunk, adapt_mass=False)
-    optimum, information = _expected_information(fit)
+    own = _own(fit)
+    sampler = Nuts(
+        _log_likelihood(fit, own), everything, warmup=warmup, chunk=chunk, adapt_mass=False, acceptance=ACCEPTANCE
+    )
+    optimum, information = _expected_information(fit, own)
     frame = frame_at(sampler.bounded, optimum, information)
     told = (fit.data.arrays, frame.origin, frame.axes)
     rng = np.random.default_rng(seed)
@@ -201,7 +209,7 @@ def sample_population(
                 progress("draws", chain * (warmup + draws) + done, chains * (warmup + draws))
     points = sampler.points(np.stack([np.concatenate(c) for c in kept]), frame)
     apart = np.stack([np.concatenate(c) for c in diverging]).astype(bool)
-    return _collected(fit, chosen, points, apart, seconds, warmup, seed)
+    return _collected(fit, own, chosen, points, apart, seconds, warmup, seed)
 
 
 def default_priors(fit: PopulationFit) -> dict[str, Prior]:
@@ -249,8 +257,21 @@ def posterior_observations(posterior: PopulationPosterior, simulations: int = 20
 # ----------------------------------------------------------------------------------------------- the target
 
 
-def _log_likelihood(fit: PopulationFit) -> Any:
-    """Return the log density of all observations given (numbers, z of everybody), in JAX."""
+def _own(fit: PopulationFit) -> np.ndarray:
+    """Return which etas are sampled themselves, bool (q,); those that are correlated are treated alike."""
+    from .population_diagnostics import diagnostics
+
+    shrinkage = diagnostics(fit).eta_shrinkage
+    inside = {name: block for block in fit.model.blocks for name in block}
+    return np.array([all(shrinkage[n] < OWN for n in inside.get(name, (name,))) for name in fit.model.etas])
+
+
+def _log_likelihood(fit: PopulationFit, own: np.ndarray) -> Any:
+    """Return the log density of all observations given (numbers, coordinates of everybody's etas), in JAX.
+
+    The sampler takes every coordinate for standard normal; for etas that are sampled themselves (in units of their
+    fitted standard deviation) that is taken back, and their density under Omega put in.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -258,10 +279,14 @@ def _log_likelihood(fit: PopulationFit) -> Any:
     p, q = len(model.names), len(model.etas)
     names = ERRORS[model.error]
     place = {name: k for k, name in enumerate(model.etas)}
+    sd = np.sqrt(np.diag(omega_of(model, fit.x)))
 
     def log_likelihood(whole: Any, arrays: dict[str, Any]) -> Any:
         x, z = whole[:p], whole[p:].reshape(-1, q)
-        etas = z @ omega_root(model, x, xp=jnp).T
+        root = omega_root(model, x, xp=jnp)
+        etas = jnp.where(own, z * sd, z @ root.T)
+        scaled = jax.scipy.linalg.solve_triangular(root, etas.T, lower=True).T
+        change = jnp.where(own, 0.5 * z**2 - 0.5 * scaled**2 - jnp.log(jnp.diag(root)), 0.0)
         sigma = dict(zip(names, jnp.exp(2.0 * x[-len(names) :]), strict=True))
 
         def one(eta: Any, d: dict[str, Any]) -> Any:
@@ -277,22 +302,23 @@ def _log_likelihood(fit: PopulationFit) -> Any:
             left = jnp.where(d["there"], d["y"] - f, 0.0)
             return -0.5 * jnp.sum(jnp.where(d["there"], jnp.log(variance), 0.0) + left**2 / variance)
 
-        return jnp.sum(jax.vmap(one)(etas, arrays))
+        return jnp.sum(jax.vmap(one)(etas, arrays)) + jnp.sum(change)
 
     return log_likelihood
 
 
-def _expected_information(fit: PopulationFit) -> tuple[np.ndarray, np.ndarray]:
-    """Return where chains start (numbers and z), and the expected information of the observations there."""
+def _expected_information(fit: PopulationFit, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where chains start (numbers and coordinates of etas), and the expected information there."""
     model, data = fit.model, fit.data
     n, q = fit.etas.shape
     p = len(model.names)
     root = np.asarray(omega_root(model, fit.x))
-    z = np.linalg.solve(root, fit.etas.T).T
+    sd = np.sqrt(np.diag(root @ root.T))
+    z = np.where(own, fit.etas / sd, np.linalg.solve(root, fit.etas.T).T)
     there = data.there.astype(float)
 
     def predict(x: np.ndarray) -> np.ndarray:
-        etas = z @ np.asarray(omega_root(model, x)).T
+        etas = np.where(own, fit.etas, z @ np.asarray(omega_root(model, x)).T)
         return fit.likelihood.predict(x, etas[:, None])[:, 0]
 
     slopes = np.zeros((n, data.t_h.shape[1], p))
@@ -308,7 +334,7 @@ def _expected_information(fit: PopulationFit) -> tuple[np.ndarray, np.ndarray]:
         v_below = residual_error(model, down, below, data).v
         moves[..., k] = np.log(v_above / v_below) / (2 * step)
     found = fit.likelihood.details(fit.x, fit.etas)
-    along_z = found["slope"] @ root
+    along_z = np.where(own, found["slope"] * sd, found["slope"] @ root)
     e = residual_error(model, fit.x, found["f"], data)
     proportional = np.exp(2 * fit.x[-len(ERRORS[model.error])]) if model.error != "additive" else 0.0
     change = np.where(data.there, 2 * proportional * found["f"] / e.v, 0.0)
@@ -320,11 +346,17 @@ def _expected_information(fit: PopulationFit) -> tuple[np.ndarray, np.ndarray]:
         b = np.concatenate([moves[i], moves_z[i]], axis=1)
         weight = there[i] / e.v[i]
         information[np.ix_(place, place)] += (a.T * weight) @ a + 0.5 * (b.T * there[i]) @ b
+    # etas that are sampled themselves speak for Omega: 2 N for the log of a standard deviation, N for a correlation
+    first = model.fixed_effects
+    for k in np.flatnonzero(own):
+        information[first + k, first + k] += 2 * n
+    for k, (i, _) in enumerate(model.correlated):
+        information[first + q + k, first + q + k] += n * own[i]
     return np.concatenate([fit.x, z.ravel()]), information
 
 
 def _collected(
-    fit: PopulationFit, priors: tuple[Prior, ...], points: np.ndarray, diverging: np.ndarray,
+    fit: PopulationFit, own: np.ndarray, priors: tuple[Prior, ...], points: np.ndarray, diverging: np.ndarray,
     seconds: Mapping[str, float], warmup: int, seed: int,
 ) -> PopulationPosterior:  # fmt: skip
     model = fit.model
@@ -334,7 +366,7 @@ def _collected(
     flat = x.reshape(-1, p)
     roots = np.stack([np.asarray(omega_root(model, row)) for row in flat]).reshape(*x.shape[:2], q, q)
     natural = np.stack([model.outward(row) for row in flat]).reshape(x.shape)
-    etas = np.einsum("cdkl,cdnl->cdnk", roots, z)
+    etas = np.where(own, z * np.sqrt(np.diag(omega_of(model, fit.x))), np.einsum("cdkl,cdnl->cdnk", roots, z))
     share = float(diverging.mean())
     hats = [r_hat(etas[:, :, i, k]) for i in range(n) for k in range(q)]
     sizes = [ess_bulk(etas[:, :, i, k]) for i in range(n) for k in range(q)]
