@@ -1,8 +1,8 @@
 """Run all benchmarks, each engine in a process of its own, and write RESULTS.md and results.json.
 
 ``python -m benchmarks`` runs all; ``python -m benchmarks SECTION`` runs one of likelihood, reading, fits, synapse,
-slices, exposure, population and keeps the other numbers; ``python -m benchmarks MODULE FUNCTION`` runs one part and prints
-its JSON.
+slices, exposure, population and keeps the other numbers; ``python -m benchmarks MODULE FUNCTION`` runs one part and
+prints its JSON.
 """
 
 import importlib

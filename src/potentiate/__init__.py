@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .inference.discriminate import discriminate as discriminate
     from .inference.experiment import Experiment as Experiment
     from .inference.fit import fit as fit
+    from .inference.population import fit_population as fit_population
+    from .inference.population_model import population_model as population_model
     from .inference.model import DrugModel as DrugModel
     from .inference.model import Model as Model
     from .inference.problem import Problem as Problem
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from .recordings import Recording as Recording
     from .recordings import read as read
     from .recordings import write as write
+    from .recordings.pk_table import read_pk_table as read_pk_table
 
 #: public name -> (module, name in it); None is the module itself
 _PUBLIC = {
@@ -91,6 +94,9 @@ _PUBLIC = {
     "find_scheme": ("library.scheme", "find_scheme"),
     "discriminate": ("inference.discriminate", "discriminate"),
     "fit": ("inference.fit", "fit"),
+    "fit_population": ("inference.population", "fit_population"),
+    "population_model": ("inference.population_model", "population_model"),
+    "read_pk_table": ("recordings.pk_table", "read_pk_table"),
     "load_fit": ("inference.store", "load_fit"),
     "measure_experiment": ("preparations.slice_study", "measure_experiment"),
     "measures": ("measures", None),

@@ -73,6 +73,8 @@ def fit(
 ) -> int:
     """Fit a scheme, and a drug as an operator on it, to many recordings at once.
 
+    Concentrations of people: potentiate fit TABLE --as population --help.
+
     Parameters
     ----------
     data

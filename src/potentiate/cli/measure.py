@@ -73,7 +73,8 @@ def measure(
     as_
         What the sweeps hold. auto: three or more evenly spaced stimulus artefacts are a train, two are paired pulses,
         an artefact on a voltage channel is a field potential, a table over minutes is a time course. hill and groups
-        are for tables of cells and have options of their own: potentiate measure --as groups --help.
+        are for tables of cells, nca is for concentrations of people; they have options of their own: potentiate
+        measure --as groups --help.
     channel
         Number (from 0) or name; default: the first channel in pA (in mV for field potentials).
     sweeps

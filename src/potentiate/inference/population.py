@@ -287,7 +287,7 @@ def fit_population(
     ended = time.perf_counter()
     starts_ = tuple(PopulationStart(-2 * e.value if e.status != "failed" else math.nan, e.status, e.evaluations)
                     for e in ends)  # fmt: skip
-    notes = [*table.notes, *_warnings(best, found, starts_)]
+    notes = [*table.notes, *_warnings(best, found, starts_), *_flip_flop(model, best.x)]
     return PopulationFit(
         model, data, method, nodes if method == "quadrature" else 1, best.x, float(by_subject.sum()), estimates, found,
         etas, by_subject, starts_, {"search": searched - began, "intervals": ended - searched}, seed, tuple(notes),
@@ -427,6 +427,17 @@ def _estimates(
             float(begun[k]),
         ))  # fmt: skip
     return tuple(made)
+
+
+def _flip_flop(model: PopulationModel, x: np.ndarray) -> list[str]:
+    """Say that absorption is slower than elimination: the two rates exchange their names without changing a curve."""
+    p = dict(zip(model.parameters, np.exp(x[: len(model.parameters)]), strict=True))
+    if model.structure != "one-compartment-oral" or model.relations:
+        return []
+    ke = p["KE"] if "KE" in p else p["CL"] / p["V"]
+    if p["KA"] >= ke:
+        return []
+    return ["absorption is slower than elimination: the same curves come from the two rates exchanged (flip-flop)"]
 
 
 def _warnings(best: Maximum, found: Uncertainty, starts: Sequence[PopulationStart]) -> list[str]:
