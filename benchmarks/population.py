@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 UNITS = {"TIME": "h", "AMT": "mg", "DV": "mg/L"}
-#: Objective of NONMEM 7.5 at its optimum (phenobarbital), -2 log likelihoods of the theophylline sets in the literature.
+#: Objective of NONMEM 7.5 at its optimum (phenobarbital).
 NONMEM = 586.27605628520962
 
 
@@ -23,7 +23,7 @@ def _data() -> Path | None:
 
 
 def rows() -> Any:
-    """Return wall times: the first fit in a process (imports and compilation within), and the best of three warm ones."""
+    """Return wall times: the first fit (imports and compilation within), and the best of three warm ones."""
     root = _data()
     if root is None:
         return {"failed": "no real recordings: set POTENTIATE_DATA"}
@@ -51,7 +51,8 @@ def rows() -> Any:
             times.append(time.perf_counter() - start)
         found.append({
             "name": name, "subjects": len(table.subjects), "observations": table.observations,
-            "numbers": len(model.names), "load": load, "first_s": times[0], "best_s": min(times[1:]), "objective": fit.objective,
+            "numbers": len(model.names), "load": load, "first_s": times[0], "best_s": min(times[1:]),
+            "objective": fit.objective,
             "minus_two_log_likelihood": fit.minus_two_log_likelihood,
         })  # fmt: skip
         if name.startswith("phenobarbital"):
@@ -85,8 +86,8 @@ def lines(found: Any) -> list[str]:
     text = [
         *head,
         "One start, standard errors included. First: with imports and compilation. No other program for such fits was",
-        f"installed in Python; NONMEM 7.5 ends at {NONMEM:.5f} on phenobarbital (its time is not on record). Load average "
-        f"before: {found[0]['load']}.",
+        f"installed in Python; NONMEM 7.5 ends at {NONMEM:.5f} on phenobarbital (its time is not on record). Load "
+        f"average before: {found[0]['load']}.",
         "",
         "| what | people | samples | numbers | first s | warm s | objective | -2 log L |",
         "|---|---|---|---|---|---|---|---|",

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from .inference.discriminate import discriminate as discriminate
     from .inference.experiment import Experiment as Experiment
     from .inference.fit import fit as fit
-    from .inference.population import fit_population as fit_population
-    from .inference.population_model import population_model as population_model
     from .inference.model import DrugModel as DrugModel
     from .inference.model import Model as Model
+    from .inference.population import fit_population as fit_population
+    from .inference.population_model import population_model as population_model
     from .inference.problem import Problem as Problem
     from .inference.store import load_fit as load_fit
     from .kinetics.modulator import Modulator as Modulator
