@@ -43,6 +43,10 @@ from .mixed_model import mixed_model as mixed_model
 from .noise import NoiseAnalysis as NoiseAnalysis
 from .noise import nonstationary_noise as nonstationary_noise
 from .noise import open_probability as open_probability
+from .noncompartmental import Noncompartmental as Noncompartmental
+from .noncompartmental import area_under_curve as area_under_curve
+from .noncompartmental import noncompartmental as noncompartmental
+from .noncompartmental import terminal_line as terminal_line
 from .observable import STATUSES as STATUSES
 from .observable import Observable as Observable
 from .pairs import fold_change as fold_change
