@@ -20,11 +20,13 @@ LOOKUPS = [
     ("compound", "aniracetam"), ("compound", "imuracetam"), ("compound", "--list"),
     ("compound", "--list", "--kind", "extract"), ("conventions",), ("conventions", "rise"), ("cite",),
     ("cite", "Partin1996", "aniracetam"), ("cite", "--all"), ("doctor",), ("patch", "--schemes"),
+    ("stack", "--list"), ("compound", "CX717", "roon", "--table"),
 ]  # fmt: skip
 RUNS = [
     ("measure", "application.csv"), ("measure", "application.csv", "--on", "200ms", "--off", "700ms"),
     ("patch", "aniracetam", "--conc", "1mM", "5mM"), ("patch",),
     ("synapse", "aniracetam", "--conc", "5mM", "--sites", "3", "--trials", "4", "--pulses", "3"),
+    ("stack", "roon"), ("stack", "mood-stress"),
 ]  # fmt: skip
 SLOW = [
     pytest.param(("membrane", "--no-question"), marks=pytest.mark.slow, id="membrane"),

@@ -353,6 +353,19 @@ class TestReview:
         assert np.max(many.high - many.low) > np.max(one.high - one.low)
 
 
+class TestFigure:
+    @pytest.mark.parametrize("text", ["longevity-repair", "caffeine 80 mg po 08:00; methylliberine 25 mg po; uridine"])
+    def test_it_draws_what_is_known_and_says_what_is_not(self, text, tmp_path):
+        from potentiate.show.stack_figure import stack_figure
+
+        review = review_stack(text)
+        figure = stack_figure(review)
+        figure.savefig(tmp_path / "figure.svg")
+        written = " ".join(t.get_text() for ax in figure.axes for t in ax.texts)
+        assert written.count("unknown, no curve") == sum(c.unknown is not None for c in review.timeline.courses)
+        assert len(figure.axes) == len(review.parts) + sum(e.unknown is None for e in review.timeline.effects) + 1
+
+
 class TestApproachTable:
     def test_ampakines_are_experimental(self):
         row = approach_table(["ampakines"])[0]

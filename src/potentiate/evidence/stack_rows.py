@@ -9,6 +9,7 @@ from typing import Any
 from ..exposure.interaction import Interaction
 from ..library.partner import all_partners
 from ..measures.observable import Observable
+from .stack_limits import label_folds
 from .stack_review import StackReview
 from .stack_systems import SystemAction
 from .stack_windows import present_from_to
@@ -38,7 +39,7 @@ def _rows_of(review: StackReview) -> list[Sourced]:
 
 
 def _parts(review: StackReview) -> Iterator[Sourced]:
-    courses = {c.compound: c for c in review.timeline.courses}
+    courses, folds = {c.compound: c for c in review.timeline.courses}, label_folds(review.parts)
     for part in review.parts:
         course = courses[part.compound.id]
         if course.unknown is not None:
@@ -48,6 +49,9 @@ def _parts(review: StackReview) -> Iterator[Sourced]:
             first, last = (h - review.timeline.start_h for h in span or (0.0, 0.0))
             height = f"peak {course.peak:.3g} uM, " if course.unit == "uM" else "only the shape is known, "
             said = f"{height}above half of its peak from {first:.2g} to {last:.2g} h"
+        fold = folds.get(part.compound.id)
+        if fold is not None:
+            said += f"; products held {fold[0]:g} to {fold[1]:g} times what their label says, which is not in the exposure"
         yield "part", part.compound.name, part.show_dose(), said, part.source or ""
 
 

@@ -24,6 +24,7 @@ from .style import (
     pretty,
     styled,
 )
+from .system_matrix import draw_matrix, matrix_height
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ..evidence.stack_timeline import EffectBand, PartCourse
     from ..exposure.interaction import Interaction
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _FOOT = 9.6, 2.55, 1.75, 0.85, 0.95
+_WIDTH, _LEFT, _RIGHT, _TOP, _AXIS, _FOOT = 9.6, 2.55, 1.75, 0.85, 0.35, 0.6
 _ROW, _EFFECT, _GAP = 0.56, 1.0, 0.14
 _COLOURS = (BLUE, GREEN, ORANGE, PURPLE, SKY, BLACK)
 _GRADES = {"A": VERMILLION, "B": ORANGE, "C": GREY}
@@ -55,10 +56,11 @@ def stack_figure(review: StackReview, title: str = "") -> Figure:
     -------
     Figure
         Relative course of every part that can be followed, the reason for every other; occupancy of targets with onset
-        and window; interactions between parts as connectors with their grade.
+        and window; interactions between parts as connectors with their grade; the matrix of parts by system.
     """
     parts, effects = review.timeline.courses, [e for e in review.timeline.effects if e.unknown is None]
-    height = _TOP + len(parts) * (_ROW + _GAP) + len(effects) * (_EFFECT + _GAP) + _FOOT
+    courses = _TOP + len(parts) * (_ROW + _GAP) + len(effects) * (_EFFECT + _GAP) + _AXIS
+    height = courses + matrix_height(review) + _FOOT
     figure = page(_WIDTH, height)
     heading(figure, title or review.asked.name)
     spans = " and ".join(filter(None, ["what is not known", "people" if review.people.n > 1 else ""]))
@@ -97,6 +99,7 @@ def stack_figure(review: StackReview, title: str = "") -> Figure:
         ax.set_xlim(0.0, float(hours[-1]))
         ax.tick_params(labelbottom=ax is axes[-1])
     axes[-1].set_xlabel("time after the first dose (h)")
+    draw_matrix(figure, review, courses, _LEFT, _RIGHT)
     figure.text(0.35 / _WIDTH, 0.12 / height, _foot(review), fontsize=SMALL, color=GREY, va="bottom")
     return figure
 
