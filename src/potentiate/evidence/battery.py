@@ -233,8 +233,14 @@ def model_text(verdict: Verdict) -> str:
     """Return the model's median with its span as short text."""
     if not math.isfinite(verdict.model):
         return "-"
-    span = "" if verdict.interval is None else f" ({verdict.interval[0]:.3g} to {verdict.interval[1]:.3g})"
-    return f"{verdict.model:.3g}{span}"
+    span = "" if verdict.interval is None else f" ({_number(verdict.interval[0])} to {_number(verdict.interval[1])})"
+    return f"{_number(verdict.model)}{span}"
+
+
+def _number(x: float) -> str:
+    """Return three digits; thousands without a power of ten."""
+    text = f"{x:.3g}"
+    return f"{float(text):.0f}" if 1e3 <= abs(x) < 1e6 else text
 
 
 def published_text(verdict: Verdict) -> str:
