@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from potentiate.errors import NoPharmacologyError, UnknownNameError, UsageError
 from potentiate.evidence.approach_table import approach_table, by_indication
@@ -57,6 +59,13 @@ class TestParts:
         assert len(asked.parts[0].doses) == 2
         assert asked.parts[0].day_mg() == 120
         assert "named 3 times" in asked.notes[0]
+
+    def test_a_missing_time_is_an_assumption(self):
+        asked = read_stack("caffeine 80 mg po 08:00; l-theanine 60 mg po; bacopa")
+        assert asked.assumed == (
+            "l-theanine 60 mg po: no time was given, so it is taken with the part before, or at 00:00",
+        )
+        assert {d.time_h for p in asked.parts for d in p.doses} == {8.0}
 
     def test_a_product_within_a_stack_is_its_parts(self):
         asked = read_stack("caffeine-theanine; bacopa")
@@ -156,6 +165,35 @@ class TestRules:
     def test_duplicates(self):
         assert "duplicates" in self.by_id(["l-tyrosine", "uridine"])
         assert "duplicates" not in self.by_id(["creatine", "caffeine"])
+
+
+PARTS = ["caffeine", "l-theanine", "modafinil", "aniracetam", "alpha-gpc", "bacopa", "5-htp", "uridine", "rhodiola"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), min_size=1, unique=True), st.randoms(use_true_random=False))
+def test_the_order_of_parts_does_not_matter(names, random):
+    shuffled = random.sample(names, len(names))
+    for one, other in zip(_answers(names), _answers(shuffled), strict=True):
+        assert one == other
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), min_size=2, unique=True))
+def test_a_further_part_takes_no_meeting_away(names):
+    before, after = (
+        {(m.opposing, frozenset(a), m.what) for m in meetings(compounds(*some)) for a in [m.actions]}
+        for some in (names[:-1], names)
+    )
+    for opposing, actions, what in before:
+        wider = [a for o, a, w in after if o == opposing and (w == what or a >= actions)]
+        assert any(a >= actions for a in wider), what
+
+
+def _answers(names):
+    met = {(m.what, m.opposing, frozenset(m.actions)) for m in meetings(compounds(*names))}
+    rules = {(a.rule.id, frozenset(a.by), a.met) for a in applied_rules(compounds(*names))}
+    return met, rules
 
 
 class TestLimits:

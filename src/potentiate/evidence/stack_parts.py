@@ -15,6 +15,8 @@ START = "08:00"
 
 #: A number that stands alone or has a unit, and so is no part of a name such as 5-HTP.
 _NUMBER = re.compile(r"(?:^|\s)[-+]?\d[\d.]*\s*[a-zA-Zµ/]*(?=\s|$)")
+#: Words of a regimen that say when.
+_TIME = re.compile(r"\d:\d\d|\bday\s+\d|\bat\s+[\d.]+\s*(?:h|min|d)\b|\+\s*\d")
 _DO = "write it like 'caffeine 80 mg po 08:00; l-theanine 60 mg po 08:00', or give the name of a stack (--list)"
 
 
@@ -159,6 +161,11 @@ def read_stack(text: str) -> Asked:
         " + ".join(dict.fromkeys(p.compound.name for p in parts)),
         _merged(parts, doses, notes),
         notes=tuple(notes),
+        assumed=tuple(
+            f"{item}: no time was given, so it is taken with the part before, or at 00:00"
+            for item in dosed
+            if not _TIME.search(item)
+        ),
     )
 
 

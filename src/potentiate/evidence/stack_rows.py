@@ -51,7 +51,7 @@ def _parts(review: StackReview) -> Iterator[Sourced]:
             said = f"{height}above half of its peak from {first:.2g} to {last:.2g} h"
         fold = folds.get(part.compound.id)
         if fold is not None:
-            said += f"; products held {fold[0]:g} to {fold[1]:g} times what their label says, which is not in the exposure"
+            said += f"; products held {fold[0]:g} to {fold[1]:g} times their label, which is not in the exposure"
         yield "part", part.compound.name, part.show_dose(), said, part.source or ""
 
 

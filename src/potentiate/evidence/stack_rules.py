@@ -89,7 +89,8 @@ def _acting(asked: ActsOn, context: Context) -> tuple[str, ...]:
             if action.system != asked.system:
                 continue
             # a claim without direction ("acts on serotonin") counts: the rule is about what people believe
-            raises = action.direction in ("increase", "mixed", "unknown")
+            believed = action.direction == "unknown" and action.action.evidence == "claim"
+            raises = believed or action.direction in ("increase", "mixed")
             precursor = action.action.kind is ActionKind.PRECURSOR
             if raises == asked.raises and (precursor or not asked.as_precursor):
                 named.append(compound.id)

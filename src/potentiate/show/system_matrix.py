@@ -61,7 +61,7 @@ def draw_matrix(figure: Figure, review: StackReview, top: float, left: float, ri
         ax.spines[side].set_visible(False)
     key = (
         "triangles: the system goes up or down; diamond both ways; bar no effect; circle direction unknown.  black: in "
-        "people; grey: animals,\ncells, receptors; hollow: review, textbook or claim only; the strongest evidence counts"
+        "people; grey: animals,\ncells, receptors; hollow: review, textbook or claim only; strongest evidence shown"
         + ("; shaded: promised" if promised & set(systems) else "")
     )
     figure.text(0.35 / width, (bottom - 0.1) / height, key, fontsize=SMALL - 0.5, color=GREY, va="top")
