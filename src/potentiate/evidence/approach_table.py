@@ -162,7 +162,8 @@ def _status(members: Sequence[Compound]) -> str:
                 text = f"{status.where} {status.standing} ({status.read})"
                 said.setdefault(text, []).append(compound.name)
     if not said:
-        return "no standing on record"
+        unread = sorted({s.where for c in members for s in c.status if s.standing == "not checked"})
+        return f"not looked up: {', '.join(unread)}" if unread else "no standing on record"
     whole = len([c for c in members if c.kind == "compound" or c.kind == "extract"])
     return "; ".join(
         text if whole == 1 or len(names) >= whole else f"{text}: {', '.join(names)}" for text, names in said.items()
