@@ -308,7 +308,12 @@ def findings_about(compound: str) -> list[Finding]:
     return _naming(compound, lambda f: f.subject == compound or compound in f.partners)
 
 
+@functools.cache
+def _texts() -> dict[str, str]:
+    return {identifier: path.read_text(encoding="utf-8") for identifier, path in _paths().items()}
+
+
 def _naming(text: str, wanted: Callable[[Finding], bool]) -> list[Finding]:
     # only the documents that name the compound are validated: a lookup must not cost the whole library
-    found = [find_finding(i) for i, path in _paths().items() if text in path.read_text(encoding="utf-8")]
+    found = [find_finding(identifier) for identifier, document in _texts().items() if text in document]
     return sorted((f for f in found if wanted(f)), key=lambda f: (f.role == "calibration", f.id))
