@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": ("potentiate.cli.demo:demo", "A synthetic data set to try everything with."),
     "fit": ("potentiate.cli.fit:fit", "Fit a scheme, and a drug on it, to recordings."),
     "discriminate": ("potentiate.cli.discriminate:discriminate", "Which step a drug changed, what to record next."),
+    "validate": ("potentiate.cli.validate:validate", "Score every finding; failures first, with the suspected cause."),
     "convert": ("potentiate.cli.convert:convert", "Export a scheme or a recording."),
     "conventions": ("potentiate.cli.conventions:conventions", "How quantities are defined here."),
     "cite": ("potentiate.cli.cite:cite", "The bibliography of a run, a scheme, a compound."),

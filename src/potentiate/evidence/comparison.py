@@ -86,11 +86,14 @@ def compared(
     """Return the compared value of an experiment and, where there is none, the reason."""
 
     def one(arm: Arm) -> tuple[float, str | None]:
-        drug = observe(arm, scheme, variant)
+        # an arm that names its receptor ("flop") keeps it, whatever reading of the drug is asked of the others
+        own = getattr(arm, "receptor_variant", None) or variant
+        drug = observe(arm, scheme, own)
         if experiment.compare == "value":
             scale = SCALE.get((drug.unit, unit or drug.unit), 1.0)
             return drug.value * scale, drug.reason if not drug.known else None
-        control = observe(experiment.reference or arm.without_drug(), scheme, variant)  # type: ignore[arg-type]
+        reference = experiment.reference or arm.without_drug()
+        control = observe(reference, scheme, getattr(reference, "receptor_variant", None) or own)  # type: ignore[arg-type]
         if not (drug.known and control.known):
             return math.nan, drug.reason if not drug.known else control.reason
         if control.value == 0:

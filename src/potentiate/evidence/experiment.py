@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from ..library.finding import (
     Finding,
@@ -13,8 +14,8 @@ from ..library.finding import (
     SynapseExperiment,
 )
 from ..library.modulator import find_action
-from . import patch_experiment, slice_experiment, subject_experiment, synapse_experiment
-from .scoring import Sample, Verdict, score
+from . import patch_experiment, slice_experiment, structure, subject_experiment, synapse_experiment
+from .scoring import Sample, Verdict, score, score_structure
 
 
 def score_finding(finding: Finding) -> Verdict:
@@ -23,8 +24,14 @@ def score_finding(finding: Finding) -> Verdict:
     The samples are every scheme of the ensemble with the drug's reference variant, and the base scheme with every
     other variant, so that the interval shows what the scheme and what the calibration leave open.
     """
-    verdict = score(finding, samples(finding), used=used(finding))
-    return _for_a_stand_in(finding, verdict)
+    return judge(finding, samples(finding))
+
+
+def judge(finding: Finding, found: Sequence[Sample]) -> Verdict:
+    """Score a finding on samples that were computed before."""
+    if finding.effect.kind == "structure" and found:
+        return score_structure(finding, found)
+    return _for_a_stand_in(finding, score(finding, found, used=used(finding)))
 
 
 def _for_a_stand_in(finding: Finding, verdict: Verdict) -> Verdict:
@@ -53,6 +60,8 @@ def used(finding: Finding) -> bool:
 def samples(finding: Finding) -> list[Sample]:
     """Return the model's values for a finding, one per scheme and variant."""
     experiment = finding.experiment
+    if finding.effect.kind == "structure":
+        return structure.samples(finding.id)
     if isinstance(experiment, NoExperiment):
         return []
     if isinstance(experiment, PatchExperiment):

@@ -15,7 +15,10 @@ null
     significance.
 order
     Share of the ensemble in which the order does not hold, against 0.1 (strictly less passes).
-structure, constant, registration
+structure
+    Share of the schemes without the transition that is asked for, against 0.1 (strictly less passes), by
+    :func:`score_structure`; not simulable where no transition says it.
+constant, registration
     Not simulable.
 
 z scores compare the model, which is one receptor, with the spread of cells (z_cell). A SEM with n becomes a
@@ -205,6 +208,27 @@ def score(finding: Finding, samples: Sequence[Sample], *, used: bool = False) ->
     )
 
 
+def score_structure(finding: Finding, samples: Sequence[Sample]) -> Verdict:
+    """Score a finding on structure: one yes (1) or no (0) per scheme."""
+    used = finding.role == "calibration"
+    values = np.array([s.value for s in samples])
+    rule = _share([v - 0.5 for v in values], "the structure is there")
+    return Verdict(
+        id=finding.id,
+        verdict="calibration" if used else rule.word,
+        model=float(values.mean()),
+        interval=None,
+        published=published(finding),
+        unit=None,
+        score=rule.text,
+        reason="used to set the model, not a test of it" if used else None,
+        schemes=len({s.scheme for s in samples}),
+        worst=samples[int(np.argmax(rule.each))].label,
+        source=cite(finding),
+        miss=rule.miss,
+    )
+
+
 def published(finding: Finding) -> float | tuple[float, float] | str:
     """Return what the finding says: a number, a range, or a word."""
     effect = finding.effect
@@ -317,8 +341,9 @@ def _z(finding: Finding, goal: float, values: np.ndarray, limit: float) -> _Rule
         readings["z_cell (read as SEM)" if sem_as_sd else "z_mean (read as SEM)"] = sem_as_sd or error
     off = abs(float(np.median(values)) - goal)
     text = ", ".join(f"{name} {off / one:.3g}" for name, one in readings.items()) + f", allowed {limit:g}"
-    if kind == "SD" and n:
-        text += f"; z_mean {off / error * math.sqrt(n):.3g} not judged"
+    if kind in ("SD", "SEM") and n:
+        sem = error / math.sqrt(n) if kind == "SD" else error
+        text += f"; z_mean {off / sem:.3g} not judged"
     narrow, wide = min(readings.values()), max(readings.values())
     best = off / wide / limit if len(readings) > 1 else None
     each = [abs(x - goal) / narrow / limit for x in values]
