@@ -1,7 +1,8 @@
 """The board notices a broken model: each mutation of the drugs flips the findings that rest on what it breaks.
 
-A mutation rewrites the documents of the drugs; nothing else changes. Verdicts are read off the distance (`miss`), so that
-findings that set a parameter are seen as well. What a mutation does not flip, though one might expect it, is listed too.
+A mutation rewrites the documents of the drugs; nothing else changes. Verdicts are read off the distance (`miss`), so
+that findings that set a parameter are seen as well. What a mutation does not flip, though one might expect it, is
+listed too.
 """
 
 import contextlib

@@ -123,8 +123,9 @@ def _result(
         for subject in subjects
     ]
     rows = [row(s) for s in found.scored]
-    new = [v.id for v in found.verdicts() if before and v.id not in before]
-    whose = about if inputs["drug"] or inputs["findings"] else "the model"
+    new = [v.id for v in found.verdicts() if before and v.id not in before and v.model == v.model]
+    own = inputs["findings"] is not None
+    whose = f"findings of {about}" if own else about if inputs["drug"] else "the model"
     saves: dict[str, tuple[str, Callable[[Path], object]]] = {
         "scores": ("scores.csv", functools.partial(_write_scores, rows)),
         "matrix": ("matrix.csv", functools.partial(_write, ["subject", *groups], glyphs)),
@@ -143,7 +144,7 @@ def _result(
         [_board_cells(r) for r in board],
         findings=rows,
         assumed=assumed,
-        notes=_notes(found, board, changes, new, pairs, ledger if inputs["drug"] or inputs["findings"] else {}),
+        notes=_notes(found, changes, new, pairs, ledger if inputs["drug"] or own else {}, every=own),
         title=f"validate   {whose} against the literature",
         figure=lambda: _figure(found, f"{whose[0].upper()}{whose[1:]} against the literature"),
         saves=saves,
@@ -172,15 +173,15 @@ def _board_entry(r: LevelRow) -> dict[str, Any]:
 
 
 def _notes(
-    found: Validation, board: Sequence[LevelRow], changes: Sequence[Change], new: Sequence[str], pairs: Sequence[Pair],
-    ledger: dict[str, list[Potency]],
+    found: Validation, changes: Sequence[Change], new: Sequence[str], pairs: Sequence[Pair],
+    ledger: dict[str, list[Potency]], *, every: bool,
 ) -> list[str]:  # fmt: skip
-    simulated = sum(s.diagnosis.members > 0 for s in found.scored)
+    simulated, count = sum(s.diagnosis.members > 0 for s in found.scored), len(found.scored)
     notes = [
-        f"{len(found.scored)} findings, {simulated} simulated. Levels are not added up; calibration is not counted; "
-        "records of the same data are one finding, a laboratory counts once."
+        f"{count} finding{'s' * (count != 1)}, {simulated} simulated. Levels are not added up; calibration is not "
+        "counted; records of the same data are one finding, a laboratory counts once."
     ]
-    for word in ("fail", "near"):
+    for word in ("fail", "near", "pass", "not simulable", "calibration") if every else ("fail", "near"):
         for s in found.of(word):
             notes += _explained(word, s)
     worse, other = [c for c in changes if c.worse], [c for c in changes if not c.worse]
@@ -210,8 +211,9 @@ def _explained(word: str, s: Scored) -> list[str]:
 
     head = f"{word:9s} {s.finding.id} ({s.finding.level}): model {model_text(s.verdict)}, published "
     lines = [f"{head}{published_text(s.verdict)}; {s.verdict.score}"]
+    if s.diagnosis.reason and word != "near":
+        lines.append(f"          {s.diagnosis.reason}")
     if word == "fail":
-        lines.append(f"          {s.diagnosis.reason or 'no reason beyond the score'}")
         lines.append(f"          cause: {s.diagnosis.cause or 'none on record'}")
     return lines
 

@@ -74,6 +74,8 @@ def compare(verdicts: Sequence[Verdict], baseline: dict[str, dict[str, float | s
 def write(verdicts: Sequence[Verdict], path: Path = COMMITTED) -> int:
     """Put verdicts into a baseline, beside what it holds of other findings; return how many it has then.
 
+    Findings without a value of the model are left out.
+
     Raises
     ------
     DataError
@@ -81,9 +83,12 @@ def write(verdicts: Sequence[Verdict], path: Path = COMMITTED) -> int:
     """
     held = read(path) if path.exists() else {}
     for v in verdicts:
-        model = float(f"{v.model:.4g}") if math.isfinite(v.model) else None
-        held[v.id] = {"verdict": v.verdict, "model": model}
-    text = json.dumps({"verdicts": dict(sorted(held.items()))}, indent=1, allow_nan=False) + "\n"
+        held.pop(v.id, None)
+        if math.isfinite(v.model):
+            held[v.id] = {"verdict": v.verdict, "model": float(f"{v.model:.4g}")}
+    # one line for each, so that a change is one line of a diff
+    lines = ",\n".join(f"  {json.dumps(i)}: {json.dumps(held[i], allow_nan=False)}" for i in sorted(held))
+    text = f'{{"verdicts": {{\n{lines}\n}}}}\n'
     part = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import PotentiateError
 from ..library.ensemble import ensemble
@@ -92,8 +92,8 @@ def compared(
         if experiment.compare == "value":
             scale = SCALE.get((drug.unit, unit or drug.unit), 1.0)
             return drug.value * scale, drug.reason if not drug.known else None
-        reference = experiment.reference or arm.without_drug()
-        control = observe(reference, scheme, getattr(reference, "receptor_variant", None) or own)  # type: ignore[arg-type]
+        reference: Any = experiment.reference or arm.without_drug()  # type: ignore[union-attr]
+        control = observe(reference, scheme, getattr(reference, "receptor_variant", None) or own)
         if not (drug.known and control.known):
             return math.nan, drug.reason if not drug.known else control.reason
         if control.value == 0:
