@@ -75,7 +75,7 @@ ITEMS: dict[int, tuple[str, tuple[str, ...]]] = {
     14: ("adaptation to caffeine",
          ("caf-a2a-750-12h", "caf-a2a-750-60h", "caf-a2a-400-7d-null", "caf-a2a-400-14d", "caf-a2a-600-7d",
           "caf-a1-rat-no-upregulation", "caf-bp-tolerance")),
-    15: ("vigilance", ("caf-pvt-200-night", "caf-pvt-200-vs-300-null", "caf-pvt-600-vs-modafinil-400",
+    15: ("vigilance ([scored apart](alertness.md))", ("caf-pvt-200-night", "caf-pvt-200-vs-300-null", "caf-pvt-600-vs-modafinil-400",
                        "caf-sleep-6h-harm")),
     16: ("theanine with caffeine", ("thea-caf-ma-switch", "thea-caf-no-interaction", "thea-caf-dose-moderator")),
     17: ("rested people, anxiety, panic",
