@@ -34,6 +34,8 @@ Method = Literal["focei", "laplace", "quadrature"]
 #: Newton steps towards the modes, at most; one that promises to change the joint density by less is the last.
 MOST_STEPS = 80
 ENOUGH = 1e-15
+#: Numbers in an array of predictions; more subjects follow one after the other.
+MOST_NUMBERS = 2e6
 #: Half the width of central differences on the scale of the search.
 STEP = 2e-4
 
@@ -96,14 +98,22 @@ class Likelihood:
 
     def predict(self, x: np.ndarray, etas: np.ndarray) -> np.ndarray:
         """Return concentrations (N, K, J) for K sets of etas (N, K, q)."""
-        logs = self._logs(x, np.zeros((len(self.there), len(self._index))))[:, None, :] + np.zeros(
-            (1, etas.shape[1], 1)
-        )
-        logs[..., self._index] += etas
-        p = {name: np.exp(logs[..., k]) for k, name in enumerate(self.model.parameters)}
-        d = self.data
-        doses = GivenDoses(*(np.asarray(getattr(d.doses, n))[:, None] for n in GivenDoses.__dataclass_fields__))
-        return concentration(self.model.structure, p, d.t_h[:, None], doses, kinds=d.kinds)
+        typical = self._logs(x, np.zeros((len(self.there), len(self._index))))
+        n, samples, count = self.data.doses.counts.shape
+        made = np.empty((n, etas.shape[1], samples))
+        size = max(1, int(MOST_NUMBERS // (etas.shape[1] * samples * count)))
+        for begin in range(0, n, size):
+            part = slice(begin, begin + size)
+            logs = np.repeat(typical[part, None], etas.shape[1], axis=1)
+            logs[..., self._index] += etas[part]
+            p = {name: np.exp(logs[..., k]) for k, name in enumerate(self.model.parameters)}
+            doses = GivenDoses(*(
+                np.asarray(getattr(self.data.doses, name))[part, None] for name in GivenDoses.__dataclass_fields__
+            ))  # fmt: skip
+            made[part] = concentration(
+                self.model.structure, p, self.data.t_h[part, None], doses, kinds=self.data.kinds
+            )
+        return made
 
     # -------------------------------------------------------------------------------------------------- the model
 
