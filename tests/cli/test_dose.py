@@ -36,6 +36,8 @@ REFUSED = {
     "variant": (("caffeine", "200 mg po", "--variant", "abstinant"), ["'abstinant'", "abstinent"]),
     "target": (("caffeine", "200 mg po", "--target", "A3"), ["target of Caffeine", "adenosine A1 receptor"]),
     "matrix": (("caffeine", "200 mg po", "--matrix", "blood"), ["'blood'", "plasma, free, brain or csf"]),
+    "sleep of another": (("modafinil", "200 mg po", "--sleep", "awake from 07:00"), ["--sleep without caffeine"]),
+    "sleep": (("caffeine", "200 mg po", "--sleep", "a little"), ["a little"]),
     "hours": (("caffeine", "200 mg po", "--hours", "-1"), ["-1 h after the last dose"]),
     "onset": (("caffeine", "200 mg po", "--onset", "1.5"), ["1.5", "between 0 and 1"]),
     "mouth": (("caffeine", "200 mg po", "--mouth-fraction", "0.3"), ["no dose is given in the mouth"]),

@@ -37,6 +37,7 @@ def dose(
     mouth_fraction: float | None = None,
     onset: float = 0.2,
     window: float = 0.5,
+    sleep: str | None = None,
     fix: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     json: Annotated[bool, Parameter(negative="")] = False,
     out: str | None = None,
@@ -78,6 +79,9 @@ def dose(
         Part of a buccal, sublingual, gum or pouch dose that is absorbed in the mouth, 0 to 1.
     onset, window : float
         Onset: first time above this share of the largest effect; window: time above that one.
+    sleep : str
+        Also lapses of attention under caffeine, by the Unified Model of Performance: ``"awake from 07:00"``,
+        ``"23:00-07:00 x3"`` (so many nights).
     fix : list of str
         Numbers given by hand, in L, L/h, 1/h, h: ``--fix po.gut.ka=1.5``.
     json : bool
@@ -118,8 +122,14 @@ def dose(
     )  # fmt: skip
     inputs = {"compound": found.id, "regimen": regimen, "people": taken_by.show(), "n": people, "species": species,
               "interactions": not no_interactions, "hours": hours, "variant": variant,
-              "target": study.rulers[0].target, "fix": numbers, "onset": onset, "window": window}  # fmt: skip
-    return finish(_result(study, found.id, found.name, inputs), as_json=json, out=out)
+              "target": study.rulers[0].target, "fix": numbers, "onset": onset, "window": window,
+              "sleep": sleep}  # fmt: skip
+    result = _result(study, found.id, found.name, inputs)
+    if sleep is not None:
+        from .dose_sleep import add_vigilance
+
+        add_vigilance(result, study, sleep)
+    return finish(result, as_json=json, out=out)
 
 
 #: routes with a part that is absorbed in the mouth
