@@ -32,9 +32,9 @@ class PopulationOptions:
     "Another parameterisation, or TLAG and F besides: KA,CL,KE."
     etas: str | None = None
     "Parameters that vary between people; default all."
-    block: tuple[str, ...] = ()
+    block: Annotated[tuple[str, ...], Parameter(negative="")] = ()
     "Etas that are correlated: CL,V."
-    covariate: tuple[str, ...] = ()
+    covariate: Annotated[tuple[str, ...], Parameter(negative="")] = ()
     "Relation, e.g. CL~WT, CL~WT/70, CL~(WT/70)^0.75, CL~(WT/70)^?, CL~exp(AGE-40), V~APGR<5."
     error: Literal["proportional", "additive", "combined"] = "proportional"
     "Residual error."

@@ -197,8 +197,9 @@ def evaluate_population(
     if missing:
         raise UsageError(f"No value for {', '.join(missing)}", do="give all numbers of the model")
     x = model.inward(np.array([values[name] for name in model.names], dtype=float))
-    _check_errors(model, data)
-    by_subject, slope, etas = Likelihood(model, data, method, nodes).evaluate(x)
+    likelihood = Likelihood(model, data, method, nodes)
+    _check_zeros(likelihood, x)
+    by_subject, slope, etas = likelihood.evaluate(x)
     if not np.isfinite(by_subject).all():
         raise NumericalError(f"The objective of {_who(data, by_subject)} is not a number", do="try other values")
     return PopulationValue(float(by_subject.sum()), by_subject, slope.sum(axis=0), etas)
@@ -253,9 +254,9 @@ def fit_population(
         raise UsageError(f"{nodes} nodes", do="1 to 25 per eta")
     began = time.perf_counter()
     data = population_data(model, table)
-    _check_errors(model, data)
     x0, fixed = _start(model, data, start or {}, fix, seed)
     likelihood = Likelihood(model, data, method, nodes)
+    _check_zeros(likelihood, x0)
 
     def function(x: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope, _ = likelihood.evaluate(x)
@@ -317,19 +318,24 @@ def _start(
     return model.inward(natural), fixed
 
 
-def _check_errors(model: PopulationModel, data: PopulationData) -> None:
+def _check_zeros(likelihood: Likelihood, x: np.ndarray) -> None:
     """A proportional error cannot explain an observation where the model says 0."""
-    if model.error != "proportional":
+    data = likelihood.data
+    if likelihood.model.error != "proportional":
         return
-    for subject in data.table.subjects:
-        unexplained = ~subject.counts().any(axis=1)
-        if unexplained.any():
-            line = subject.lines[int(np.argmax(unexplained))]
-            raise NumericalError(
-                f"An observation of subject {subject.id} before any dose", where=f"{data.table.where} line {line}",
-                why="the model says 0 there, and a proportional error allows no deviation from 0",
-                do="choose the combined or additive error, or remove the observation",
-            )  # fmt: skip
+    f = likelihood.predict(x, np.zeros((len(data.there), 1, len(likelihood.model.etas))))[:, 0]
+    nothing = data.there & (f <= 0)
+    if nothing.any():
+        i, j = np.argwhere(nothing)[0]
+        subject = data.table.subjects[i]
+        before = not subject.counts()[j].any()
+        count = int(nothing.sum())
+        raise NumericalError(
+            f"The model says 0 for {count} observation{'s' * (count > 1)}, the first of subject "
+            f"{subject.id} at {subject.t_h[j]:g} h", where=f"{data.table.where} line {subject.lines[j]}",
+            why=f"{'it is before any dose, and ' if before else ''}a proportional error allows no deviation from 0",
+            do="choose the combined or additive error, or remove the observation",
+        )  # fmt: skip
 
 
 def _bounds(

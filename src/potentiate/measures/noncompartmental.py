@@ -129,8 +129,9 @@ def noncompartmental(
     predose = float(c[since <= 0][-1]) if (since <= 0).any() else math.nan
     times, values = _profile(since, c, route, predose if earlier_doses or steady_state else math.nan, notes)
     units = _Units(amount_unit, concentration_unit, volume_unit)
-    if times.size < 2 or not (values > 0).any():
-        reason = "fewer than two samples after the dose" if times.size < 2 else "no sample above zero"
+    taken = int((since >= 0).sum())
+    if taken < 2 or not (values > 0).any():
+        reason = "fewer than two samples after the dose" if taken < 2 else "no sample above zero"
         return Noncompartmental(_nothing(units, reason, rule, route), times, values, None, tuple(notes))
     line = terminal_line(times, values)
     made = _measure(times, values, dose, route, duration_h, tau_h, steady_state, earlier_doses, rule, units, line)
@@ -287,7 +288,7 @@ def _to_infinity(
         reason = "fewer than three falling samples after the peak"
         return [missing("lambda_z", "1/h", "not determined", reason),
                 missing("half-life", "h", "not determined", reason),
-                *(missing(id, unit, "not determined", f"no terminal slope: {reason}") for id, unit in ids)]  # fmt: skip
+                *(missing(id, unit, "not determined", "no terminal slope") for id, unit in ids)]  # fmt: skip
     rate = line.rate
     first = t[line.points[0]]
     span = (t[line.points[-1]] - first) * rate / math.log(2)
