@@ -329,3 +329,31 @@ def test_absorption_slower_than_elimination_is_said(tmp_path):
     found = fit_population(model, read_pk_table(path), start=start, starts=1, intervals="none")
     assert found["KA"].value == pytest.approx(0.1, rel=0.3)
     assert any("flip-flop" in note for note in found.notes)
+
+
+def test_many_people_are_those_that_few_are(people, model, monkeypatch):
+    """Stragglers among many subjects go on in a group of their own; a start elsewhere finds the same modes."""
+    from potentiate.inference import population_likelihood
+
+    data = population_data(model, people)
+    x = model.inward(np.array([TRUTH[n] for n in model.names])) + 0.3
+    value, slope, etas = Likelihood(model, data).evaluate(x)
+    monkeypatch.setattr(population_likelihood, "MANY", 10)
+    monkeypatch.setattr(population_likelihood, "FEW_STEPS", 3)
+    monkeypatch.setattr(population_likelihood, "GROUPS", (30,))
+    finished = []
+    original = Likelihood._finished
+
+    def counted(self, x, modes, left):
+        finished.append(left.size)
+        with monkeypatch.context() as few:
+            few.setattr(population_likelihood, "MANY", 1000)
+            return original(self, x, modes, left)
+
+    monkeypatch.setattr(Likelihood, "_finished", counted)
+    other = Likelihood(model, data).evaluate(x)
+    assert finished
+    for a, b in zip(other, (value, slope, etas), strict=True):
+        assert a == pytest.approx(b, abs=1e-7)
+    warm = Likelihood(model, data).evaluate(x, etas + 0.1)
+    assert warm[0] == pytest.approx(value, abs=1e-8)

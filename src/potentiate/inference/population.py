@@ -258,10 +258,7 @@ def fit_population(
     likelihood = Likelihood(model, data, method, nodes)
     _check_zeros(likelihood, x0)
 
-    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope, _ = likelihood.evaluate(x)
-        return -0.5 * float(value.sum()), -0.5 * slope.sum(axis=0)
-
+    function = _Search(likelihood)
     bounds = _bounds(model, data, x0, fixed)
     if method != "focei" and not set(start or {}) >= set(model.names):
         x0 = _approached(model, data, x0, bounds)
@@ -270,6 +267,7 @@ def fit_population(
     points = [x0] + [np.clip(x0 + scatter * rng.standard_normal(x0.size), *bounds) for _ in range(starts - 1)]
     ends: list[Maximum] = []
     for k, point in enumerate(points):
+        function.forget()
         ends.append(maximise(function, point, bounds, enough=1e-7, most=300))
         if progress:
             progress("starts", k + 1, len(points))
@@ -283,17 +281,40 @@ def fit_population(
     best, information = _polish(function, ends[0], bounds, fixed, steps=4 if method == "focei" else 0)
     searched = time.perf_counter()
     by_subject, slopes, etas = likelihood.evaluate(best.x)
+    other = 2 * best.value + float(by_subject.sum())
     found = uncertainty(model, best, information, slopes, bounds, fixed)
     estimates = _estimates(model, table, best, found, function, information, bounds, fixed, intervals, x0, progress)
     ended = time.perf_counter()
     starts_ = tuple(PopulationStart(-2 * e.value if e.status != "failed" else math.nan, e.status, e.evaluations)
                     for e in ends)  # fmt: skip
     notes = [*table.notes, *_warnings(best, found, starts_), *_flip_flop(model, best.x)]
+    if abs(other) > SAME:
+        notes.append(f"the etas of some people have several modes: the objective differs by {abs(other):.3g} with "
+                     "where they are sought from")  # fmt: skip
     return PopulationFit(
         model, data, method, nodes if method == "quadrature" else 1, best.x, float(by_subject.sum()), estimates, found,
         etas, by_subject, starts_, {"search": searched - began, "intervals": ended - searched}, seed, tuple(notes),
         likelihood,
     )  # fmt: skip
+
+
+class _Search:
+    """The log likelihood with its gradient; modes are sought from those of the best point so far."""
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        self.likelihood = likelihood
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again from etas of 0."""
+        self.best, self.etas = -math.inf, None
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        by_subject, slope, etas = self.likelihood.evaluate(x, self.etas)
+        value = -0.5 * float(by_subject.sum())
+        if value > self.best:
+            self.best, self.etas = value, etas
+        return value, -0.5 * slope.sum(axis=0)
 
 
 # ------------------------------------------------------------------------------------------------ before
@@ -364,11 +385,7 @@ def _approached(
     """Return the optimum of FOCE, where its exact gradient is cheap; the start where that fails."""
     quick = Likelihood(model, data, "focei")
 
-    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope, _ = quick.evaluate(x)
-        return -0.5 * float(value.sum()), -0.5 * slope.sum(axis=0)
-
-    end = maximise(function, x0, bounds, enough=1e-4, most=200)
+    end = maximise(_Search(quick), x0, bounds, enough=1e-4, most=200)
     return x0 if end.status == "failed" else end.x
 
 

@@ -41,6 +41,14 @@ class PopulationData:
     kinds: Kinds
     table: PkTable
 
+    def take(self, rows: np.ndarray) -> PopulationData:
+        """Return the arrays of some subjects (repeated ones too); the table stays whole."""
+        doses = GivenDoses(*(np.asarray(getattr(self.doses, n))[rows] for n in GivenDoses.__dataclass_fields__))
+        return dataclasses.replace(
+            self, t_h=self.t_h[rows], observed=self.observed[rows], there=self.there[rows], doses=doses,
+            offset=self.offset[rows], design=self.design[rows],
+        )  # fmt: skip
+
     @property
     def arrays(self) -> dict[str, Any]:
         """The arrays, subjects first, as the likelihood takes them."""

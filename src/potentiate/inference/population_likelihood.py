@@ -34,6 +34,8 @@ Method = Literal["focei", "laplace", "quadrature"]
 #: Newton steps towards the modes, at most; one that promises to change the joint density by less is the last.
 MOST_STEPS = 80
 ENOUGH = 1e-15
+#: With more subjects than this, those whose mode is still sought after a few steps go on in a group of theirs.
+MANY, FEW_STEPS, GROUPS = 256, 8, (64, 256, 1024)
 #: Numbers in an array of predictions; more subjects follow one after the other.
 MOST_NUMBERS = 2e6
 #: Half the width of central differences on the scale of the search.
@@ -68,16 +70,22 @@ class Likelihood:
         self, model: PopulationModel, data: PopulationData, method: Method = "focei", nodes: int = 9
     ) -> None:  # fmt: skip
         require_float64()
-        self.model, self.data, self.method, self.nodes = model, data, method, nodes
+        self.model, self.data, self.nodes = model, data, nodes
+        self.method: Method = method
         self._index = np.array([model.parameters.index(name) for name in model.etas])
         self.there = data.there.astype(float)
         self._arrays = data.arrays
 
-    def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return objective (N,), its gradient (N, p) and etas (N, q) of the subjects at a point of the search."""
+    def evaluate(
+        self, x: np.ndarray, start: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return objective (N,), its gradient (N, p) and etas (N, q) of the subjects at a point of the search.
+
+        The modes are sought from etas of 0, or from `start` (N, q).
+        """
         x = np.asarray(x, dtype=float)
         with np.errstate(all="ignore"):
-            modes = self._modes(x)
+            modes = self._modes(x, start)
             value = self._value(x, modes)
             if self.method == "focei":
                 return value, self._gradient(x, modes), modes.eta
@@ -139,7 +147,7 @@ class Likelihood:
         eta = np.zeros((n, q)) if start is None else start
         trial = eta
         going = np.ones(n, dtype=bool)
-        for _ in range(MOST_STEPS):
+        for _ in range(MOST_STEPS if n <= MANY else FEW_STEPS):
             f, fu, fuu = self._model(self._logs(x, trial))
             e = residual_error(self.model, x, f, self.data)
             joint = 0.5 * ((self.there * e.m).sum(axis=1) + np.einsum("ni,ij,nj->n", trial, inverse, trial) - log_det)
@@ -167,7 +175,20 @@ class Likelihood:
                 break
             trial = np.where(going[:, None], best.eta + length[:, None] * step, best.eta)
         assert best is not None
-        return best
+        return best if n <= MANY or not going.any() else self._finished(x, best, np.flatnonzero(going))
+
+    def _finished(self, x: np.ndarray, modes: _Modes, left: np.ndarray) -> _Modes:
+        """Return the modes after those that are left went on, filled up to a size that is compiled once."""
+        size = next((g for g in GROUPS if g >= left.size), left.size)
+        rows = np.concatenate([left, np.full(size - left.size, left[0])])
+        group = Likelihood(self.model, self.data.take(rows), self.method, self.nodes)
+        found = group._modes(x, modes.eta[rows])
+        made = {}
+        for field in dataclasses.fields(_Modes):
+            whole = getattr(modes, field.name).copy()
+            whole[left] = getattr(found, field.name)[: left.size]
+            made[field.name] = whole
+        return _Modes(**made)
 
     def _steps(
         self, whole: np.ndarray, slope: np.ndarray, e: ResidualError, z: np.ndarray, inverse: np.ndarray
