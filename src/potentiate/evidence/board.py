@@ -34,8 +34,9 @@ MEASURES = {
     "NMDA, GABA, Ca": ("nmda_charge", "nmda_amplitude", "nmda_ratio", "calcium_peak", "calcium_share_ampa",
                        "feedforward_ipsp"),
     "LTP, LTD": ("ltp_percent", "ltp_reversed"),
-    "time course": ("cmax", "tmax", "auc", "half_life", "trough", "concentration", "cl", "v", "auc_per_dose", "ka",
-                    "lag", "fraction_left", "time_above", "metabolite_parent_ratio"),
+    "exposure": ("cmax", "auc", "auc_per_dose", "trough", "concentration", "fraction_left", "time_above",
+                 "metabolite_parent_ratio"),
+    "clearance, times": ("cl", "v", "half_life", "tmax", "ka", "lag"),
     "effect in people": ("occupancy", "receptor_density", "pressor_response", "alertness"),
 }  # fmt: skip
 _WORDS = (
@@ -199,7 +200,7 @@ def group_of(finding: Finding) -> str:
     if finding.level in ("human", "rodent"):
         return "animals, people"
     if finding.level == "pk":
-        return "time course"
+        return "exposure"
     for text in (finding.observable.lower(), finding.id.lower()):
         for name, words in _WORDS:
             if any(word in text for word in words):

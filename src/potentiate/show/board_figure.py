@@ -49,7 +49,7 @@ def board_figure(validation: Validation, title: str) -> Figure:
     subjects = subjects[:MOST_SUBJECTS]
     lines = [max(-(-len(cells.get((s, g), [])) // PER_LINE) or 1 for g in groups) for s in subjects]
     names_in, cell_in = 1.75, 0.86
-    width = max(names_in + cell_in * len(groups) + 0.5, 8.2)
+    width = max(names_in + cell_in * len(groups) + 0.5, 9.4)
     bars_in, matrix_in = BAR_IN * len(rows), LINE_IN * sum(lines) + 0.06 * len(lines)
     height = bars_in + matrix_in + 2.5
     figure = page(width, height)
@@ -79,7 +79,7 @@ def _bars(ax: Axes, rows: list[LevelRow]) -> None:
             if not n:
                 continue
             ax.barh(y, n, 0.66, left, color=LOOKS[word][0], edgecolor="white", linewidth=0.8)
-            if n > 0.03 * most:
+            if n > 0.05 * most:
                 ax.text(left + n / 2, y, str(n), color="white" if word != "near" else "black", fontsize=SMALL,
                         ha="center", va="center")  # fmt: skip
             left += n
