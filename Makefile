@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test calibrate studies lint types layers docs wheel-test bench clean
+.PHONY: help run test validate calibrate studies lint types layers docs wheel-test bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ run: $(VENV)/.run ## the main job: potentiate run aniracetam
 test: $(VENV)/.test ## all tests but the wheel's; options in ARGS="-k patch"
 	@.ci/debian
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+validate: $(VENV)/.run ## score the fast findings and a few slices; fails on a regression against the baseline
+	$(BIN)/potentiate validate --fast $(ARGS)
 
 calibrate: $(VENV)/.run ## fit the parameter documents again from the findings declared for calibration
 	@set -e; for script in $(wildcard calibration/[!_]*.py); do \
