@@ -138,8 +138,8 @@ def test_areas_of_theophylline(theophylline):
 
 
 # Phoenix WinNonlin on four of these people (320 mg): lambda_z; AUClast and AUCinf by the linear rule; by linear-up
-# log-down. Single values of the comparison in github.com/asancpt/NonCompart-tests (Kim et al. 2018, Transl Clin Pharmacol
-# 26:10); in the sixth the choice of points is by the tie of adjusted R2. All twelve were compared once: none differs.
+# log-down. Single values of the comparison in github.com/asancpt/NonCompart-tests, as another project's test quotes
+# them; in the sixth the choice of points hangs on the tie of adjusted R2. All twelve were compared once: none differs.
 WINNONLIN = {
     "1": (0.048457, 148.923050, 216.611933, 147.234748, 214.923632),
     "6": (0.087796, 73.775550, 84.254418, 71.697015, 82.175883),
