@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from . import measures as measures
     from . import protocols as protocols
     from .evidence.battery import run_battery as run_battery
+    from .evidence.claim_answer import answer_claim as answer_claim
     from .evidence.dose_study import study_dose as study_dose
+    from .evidence.finding_query import query as query_findings  # noqa: F401 - re-exported under a longer name
     from .evidence.ruler import ruler as ruler
     from .evidence.stack_review import review_stack as review_stack
     from .exchange import export as export
@@ -84,6 +86,7 @@ _PUBLIC = {
     "Slice": ("preparations.slice", "Slice"),
     "Subject": ("preparations.subject", "Subject"),
     "Synapse": ("preparations.synapse", "Synapse"),
+    "answer_claim": ("evidence.claim_answer", "answer_claim"),
     "apply_modulator": ("kinetics.modulator", "apply_modulator"),
     "export": ("exchange", "export"),
     "expose": ("exposure.expose", "expose"),
@@ -103,6 +106,7 @@ _PUBLIC = {
     "parse_people": ("exposure.people_text", "parse_people"),
     "parse_regimen": ("exposure.regimen", "parse_regimen"),
     "protocols": ("protocols", None),
+    "query_findings": ("evidence.finding_query", "query"),
     "read": ("recordings", "read"),
     "read_conditions": ("inference.conditions", "read_conditions"),
     "resolve_receptor": ("library.receptor", "resolve"),

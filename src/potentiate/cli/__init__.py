@@ -23,6 +23,8 @@ COMMANDS = {
     "fit": ("potentiate.cli.fit:fit", "Fit a scheme, and a drug on it, to recordings."),
     "discriminate": ("potentiate.cli.discriminate:discriminate", "Which step a drug changed, what to record next."),
     "validate": ("potentiate.cli.validate:validate", "Score every finding; failures first, with the suspected cause."),
+    "evidence": ("potentiate.cli.evidence:evidence", "Findings by compound, level, outcome ...; the sources answered."),
+    "claim": ("potentiate.cli.claim:claim", "What is on record about a claim in plain words."),
     "convert": ("potentiate.cli.convert:convert", "Export a scheme or a recording."),
     "conventions": ("potentiate.cli.conventions:conventions", "How quantities are defined here."),
     "cite": ("potentiate.cli.cite:cite", "The bibliography of a run, a scheme, a compound."),

@@ -249,6 +249,12 @@ def _load(identifier: str) -> Compound:
     return read_compound(DIRECTORY / f"{identifier}.yaml")
 
 
+def known_names() -> dict[str, str]:
+    """Return every name, synonym and CAS number with the id of its compound."""
+    by_name, shown = _index()
+    return {name: by_name[normalise(name)] for name in shown}
+
+
 def find_compound(name: str) -> Compound:
     """Return the compound with this id, name, synonym or CAS number.
 
