@@ -237,7 +237,8 @@ def show_outcome(claim: Claim) -> str:
     name = find_outcome(claim.outcome).name
     if claim.number is not None:
         return f"{name} {claim.number.low:g} to {claim.number.high:g} {claim.number.unit}"
-    return f"{name}: {claim.direction}" if claim.direction != "none" else f"{name}: no change"
+    told = {"none": "no change", "not better": "no better"}.get(claim.direction, claim.direction)
+    return f"{name}: {told}"
 
 
 def show_population(claim: Claim) -> str:

@@ -21,20 +21,21 @@ from ..library.finding_index import all_findings
 from ..library.interaction import all_interactions
 from ..library.record import Record
 from ..library.rule import find_rule
-from ..library.vocabulary import Direction, OutcomeWord, PopulationWord, find_outcome, find_population, starts, vocabulary
+from ..library.vocabulary import Claimed, Direction, OutcomeWord, PopulationWord, find_outcome, find_population, starts, vocabulary
 
 if TYPE_CHECKING:
     from .ruler import Ruler
 
 #: How near a record is to the claim, nearest first.
 Group = Literal[
-    "direct", "another comparison", "with something else", "other people", "another outcome", "open label",
-    "healthy animals", "impaired animals", "cells and slices", "another substance", "hypothesis", "not posted",
+    "direct", "another comparison", "a part or a mixture", "other people", "another outcome", "open label",
+    "healthy animals", "impaired animals", "cells and slices", "another substance or receptor", "hypothesis", "not posted",
     "searched for", "pages", "sellers",
 ]  # fmt: skip
 GROUPS: tuple[Group, ...] = get_args(Group)
-PEOPLE: tuple[Group, ...] = ("another comparison", "with something else", "other people", "another outcome", "open label")
+PEOPLE: tuple[Group, ...] = ("another comparison", "a part or a mixture", "other people", "another outcome", "open label")
 ELSEWHERE: tuple[Group, ...] = ("healthy animals", "impaired animals", "cells and slices")
+PEOPLE_OR_ANIMALS: tuple[Group, ...] = ("direct", "healthy animals")
 Says = Literal["for", "against", "for and against", "neither"]
 
 #: Levels of findings that can speak of a family of outcomes.
@@ -56,6 +57,8 @@ _EVIDENCE: dict[str, Group] = {
     "secondary": "pages", "textbook": "pages", "claim": "sellers",
 }  # fmt: skip
 _MINUTES = {"s": 1 / 60, "min": 1.0, "h": 60.0}
+#: A receptor with an exchanged residue tells where a drug binds, not what it does to receptors.
+_MUTANT = re.compile(r"\b[A-Z]\d{3}[A-Z]\b")
 #: A number that is claimed may be missed by this factor. Assumed.
 NEAR = 1.25
 
@@ -142,7 +145,14 @@ def members(subject: Iterable[str]) -> dict[str, str]:
         found[compound.id] = compound.id
         if compound.kind == "class":
             found |= {c.compound: compound.id for c in compound.constituents}
+        elif compound.kind in ("product", "mixture"):  # a part alone is not the product: its records are not direct
+            found |= {c.compound: c.compound for c in compound.constituents}
     return found
+
+
+def meant_singly(claim: Claim) -> list[str]:
+    """Return the compounds of a claim, and the members of its classes; a class itself has no register and no plasma."""
+    return [c for c in members(claim.subject) if find_compound(c).kind != "class"]
 
 
 def _of_findings(claim: Claim, outcome: OutcomeWord, pool: tuple[Finding, ...]) -> list[Line]:
@@ -190,9 +200,9 @@ def _line(f: Finding, claim: Claim, outcome: OutcomeWord, broad: bool, meant: di
     group = _group(f, claim, outcome, broad, given)
     directions = directions_of(f, outcome)
     if claim.number is not None:
-        says = _number_says(f, claim.number)
+        says = _number_says(f, claim.number, outcome)
     else:
-        says = says_of(directions, claim.direction)
+        says = says_of(directions, claim.direction, outcome)
     if group in ("hypothesis", "not posted", "searched for", "sellers", "pages"):
         says = "neither"
     text = f"{human.outcome}, {human.indication}, {human.dose}: {human.result}" if human else f.statement
@@ -206,7 +216,8 @@ def _line(f: Finding, claim: Claim, outcome: OutcomeWord, broad: bool, meant: di
 
 def _group(f: Finding, claim: Claim, outcome: OutcomeWord, broad: bool, given: set[str]) -> Group:
     human = f.human
-    if f.design == "vendor" or f.source.key in _SOURCES or (human and human.result == "claimed"):
+    printed = f.read.at.startswith(("source 000", "source 001", "source 002", "source 003"))
+    if printed or f.design == "vendor" or f.source.key in _SOURCES or (human and human.result == "claimed"):
         return "sellers"
     if f.design == "hypothesis" or (f.caveat or "").startswith("hypothesis"):
         return "hypothesis"
@@ -222,19 +233,23 @@ def _group(f: Finding, claim: Claim, outcome: OutcomeWord, broad: bool, given: s
     if outcome.family == "combination" and not claim.subject:
         alone = True
     if f.level not in ("human", "pk"):
-        if claim.subject and not alone:
-            return "another substance"
+        if (claim.subject and not alone) or _MUTANT.search(f.preparation):
+            return "another substance or receptor"
         if outcome.family == "receptor":
             return "direct"
         return _animals(f)
     if f.level == "pk" and f.design == "animal":
         return "healthy animals"
+    if outcome.family == "exposure" and claim.population is not None:
+        people = find_population(claim.population)
+        if people.people and not starts(people.people, f"{f.preparation} {f.observable} {f.statement}"):
+            return "other people"
     if outcome.family == "exposure":
-        return "direct" if alone or claim.outcome == "caffeine-half-life" else "with something else"
+        return "direct" if alone or claim.outcome == "caffeine-half-life" else "a part or a mixture"
     if human is None and f.design not in ("RCT", "human-obs", "meta-analysis"):
         return "pages"
     if claim.subject and not alone:
-        return "with something else"
+        return "a part or a mixture"
     if outcome.family == "behaviour" and f.design == "human-obs":
         return "open label"
     if human is not None and _compares_otherwise(human.comparator, claim):
@@ -305,7 +320,9 @@ def directions_of(f: Finding, outcome: OutcomeWord) -> frozenset[Direction]:
     if effect.kind == "order" and not starts(("before over after", "after over before"), f.observable):
         return frozenset()
     direction = effect.direction
-    if direction == "unspecified" and effect.value is not None and effect.unit in ("fold", "ratio"):
+    # a quotient of two things says nothing of either
+    plain = " over " not in f.observable
+    if plain and direction == "unspecified" and effect.value is not None and effect.unit in ("fold", "ratio"):
         direction = "increase" if effect.value > 1 else "decrease" if effect.value < 1 else "none"
     if direction in ("unspecified", "none") or sign == 0:
         return frozenset({"none"} if direction == "none" else ())
@@ -313,7 +330,7 @@ def directions_of(f: Finding, outcome: OutcomeWord) -> frozenset[Direction]:
     return frozenset({turned[sign][direction]})  # type: ignore[arg-type]
 
 
-def says_of(directions: frozenset[Direction], claimed: Direction) -> Says:
+def says_of(directions: frozenset[Direction], claimed: Claimed, outcome: OutcomeWord | None = None) -> Says:
     """Return what directions say of a claimed one.
 
     Examples
@@ -323,16 +340,23 @@ def says_of(directions: frozenset[Direction], claimed: Direction) -> Says:
     """
     if not directions:
         return "neither"
+    if claimed == "not better":
+        good = "decrease" if outcome is not None and outcome.better == "less" else "increase"
+        return "for" if good not in directions else "against" if directions == {good} else "for and against"
     if directions == {claimed}:
         return "for"
     return "for and against" if claimed in directions else "against"
 
 
-def _number_says(f: Finding, number: Number) -> Says:
+def _number_says(f: Finding, number: Number, outcome: OutcomeWord) -> Says:
     low = f.effect.value if f.effect.value is not None else f.effect.low
     high = f.effect.value if f.effect.value is not None else f.effect.high
     if low is None or high is None or f.effect.unit is None:
         return "neither"
+    if outcome.reads(f.observable) < 0:
+        if f.effect.unit not in ("fold", "ratio") or low <= 0:
+            return "neither"
+        low, high = 1 / high, 1 / low
     if f.effect.unit != number.unit:
         if f.effect.unit not in _MINUTES or number.unit not in _MINUTES:
             return "neither"
@@ -364,7 +388,7 @@ def _of_compounds(claim: Claim, outcome: OutcomeWord) -> list[Line]:
             }  # fmt: skip
             key = told.sources[0] if told.sources else compound.id
             says = says_of(frozenset(word[told.word]), claim.direction)
-            group: Group = "searched for" if told.word == "no data" else "direct" if alone else "with something else"
+            group: Group = "searched for" if told.word == "no data" else "direct" if alone else "a part or a mixture"
             text = f"{compound.name}: tolerance to {told.of}: {told.word}; {told.text}"
             found.append(Line(f"{compound.id}: tolerance to {told.of}", "compound", group, says, text,
                               "human-obs", key, key))  # fmt: skip
@@ -382,7 +406,7 @@ _MEETS: dict[str, Group] = {
 def _of_hazards(compound: Compound, claim: Claim, outcome: OutcomeWord, alone: bool) -> list[Line]:
     """Return hazards of a compound and interactions that call for caution as records of harm."""
     found = []
-    near: Group = "direct" if alone else "with something else"
+    near: Group = "direct" if alone else "a part or a mixture"
     harm = says_of(frozenset({"increase"}), claim.direction)
     for i, hazard in enumerate(compound.hazards, start=1):
         if hazard.about == "dependence" or (outcome.id == "adverse-effects" and hazard.severity != "C"):
@@ -400,10 +424,13 @@ def _of_hazards(compound: Compound, claim: Claim, outcome: OutcomeWord, alone: b
 
 def _of_action(compound: Compound, action: Action, claim: Claim, outcome: OutcomeWord, alone: bool) -> Line:
     group = _EVIDENCE[action.evidence]
-    if outcome.family == "receptor" and group in ("healthy animals", "cells and slices"):
-        group = "direct"
+    if outcome.family == "receptor":
+        # what an animal or a person did is no measurement of a receptor
+        group = "direct" if group == "cells and slices" else "another outcome" if group in PEOPLE_OR_ANIMALS else group
     if not alone and group == "direct":
-        group = "with something else"
+        group = "a part or a mixture"
+    if group == "direct" and outcome.family == "system" and action.kind == "precursor":
+        group = "another outcome"  # the precursor was measured in people, not what is made of it
     known: dict[str, tuple[Direction, ...]] = {
         "increase": ("increase",), "decrease": ("decrease",), "none": ("none",),
         "mixed": ("increase", "none"), "unknown": (),
@@ -443,7 +470,7 @@ _APPROVED = {"prescription": "increase", "controlled prescription": "increase", 
 def _of_registers(claim: Claim, outcome: OutcomeWord) -> list[Line]:
     table: dict[str, str] = _LEGAL if outcome.id == "legal" else _APPROVED
     found = []
-    for name in members(claim.subject):
+    for name in meant_singly(claim):
         for status in find_compound(name).status:
             if status.topic not in ("legal", "development") or (claim.where and status.where != claim.where):
                 continue
@@ -461,12 +488,12 @@ def _of_ruler(claim: Claim) -> list[Line]:
     from .ruler import ruler
 
     found = []
-    for name in members(claim.subject):
+    for name in meant_singly(claim):
         found.append(gap_line(ruler(name, target=claim.target, metabolites=False), claim.direction))
     return found
 
 
-def gap_line(found: Ruler, claimed: Direction) -> Line:
+def gap_line(found: Ruler, claimed: Claimed) -> Line:
     """Return the concentration ruler as a record: for, where the highest exposure reaches the lowest effect."""
     name, where = found.compound.name, found.target or "its target"
     if not found.gap.known:
@@ -474,7 +501,7 @@ def gap_line(found: Ruler, claimed: Direction) -> Line:
                     f"{name} at the {where}: {found.gap.reason}", "computed", "ruler", "ruler")  # fmt: skip
     low, high = found.gap.value, found.widest.value
     directions: set[Direction] = {"increase"} if low <= 0 else set()
-    directions |= {"none"} if high > 0 and low > 0 else set()
+    directions |= {"none"} if high > 0 else set()
     places = f"{low:.1f} to {high:.1f}" if math.isfinite(high) else f"{low:.1f}"
     text = f"{name} at the {where}: body to effect {places} orders of magnitude"
     return Line(f"{found.compound.id}: ruler", "ruler", "direct", says_of(frozenset(directions), claimed), text,

@@ -14,14 +14,14 @@ Row = tuple[str, str, str]
 SHOWN = 4
 #: Groups whose records say for or against, with what their row is called.
 NEAR: dict[Group, str] = {
-    "another comparison": "nearest: other comparison", "with something else": "nearest: with something else",
+    "another comparison": "nearest: other comparison", "a part or a mixture": "nearest: a part or a mixture",
     "other people": "nearest: other people", "another outcome": "nearest: broader outcome",
     "open label": "nearest: no control group", "healthy animals": "nearest: healthy animals",
     "impaired animals": "nearest: impaired animals", "cells and slices": "nearest: cells and slices",
 }  # fmt: skip
 #: Groups that say neither, in a row of their own.
 BESIDE: dict[Group, str] = {
-    "another substance": "another substance", "hypothesis": "hypothesis", "not posted": "done, result not posted or read",
+    "another substance or receptor": "another substance or receptor", "hypothesis": "hypothesis", "not posted": "done, result not posted or read",
     "searched for": "searched for, not found", "pages": "told by pages, not counted", "sellers": "said by sellers, not counted",
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from ..errors import UnknownNameError, UsageError, nearest
 from ..library.claim import KIND_OF, Claim, all_claims, claim_ids, find_claim
 from ..library.compound import find_compound, known_names, normalise
 from ..library.finding_index import all_findings
-from ..library.vocabulary import Direction, OutcomeWord, find_outcome, find_population, starts, vocabulary
+from ..library.vocabulary import Claimed, OutcomeWord, find_outcome, find_population, starts, vocabulary
 
 #: A claim longer than this is a text.
 MAX_LETTERS = 300
@@ -225,11 +225,14 @@ def _population(text: str, outcome: OutcomeWord) -> str | None:
     return hits[0] if hits else None
 
 
-def _direction(text: str, outcome: OutcomeWord) -> tuple[Direction, list[str]]:
+def _direction(text: str, outcome: OutcomeWord) -> tuple[Claimed, list[str]]:
     verbs = vocabulary().verbs
     hits = {d: starts(words, text) for d, words in verbs.items()}
     if outcome.family == "harm" and re.search(r"\b(un|not )safe", text, flags=re.IGNORECASE):
         return "increase", []
+    gains = r"\b(does|do|did|will|can)(n't| ?not|n’t) (improve|help|enhance|boost|work|restore|relieve|reduce)|\bno (better|benefit)\b"
+    if outcome.family == "behaviour" and re.search(gains, text, flags=re.IGNORECASE):
+        return "not better", []
     if hits["none"]:
         return "none", []
     if hits["decrease"] and not hits["increase"]:
@@ -239,7 +242,7 @@ def _direction(text: str, outcome: OutcomeWord) -> tuple[Direction, list[str]]:
     if hits["increase"] and hits["decrease"]:
         first = min((text.casefold().find(w), d) for d in ("increase", "decrease") for w in hits[d])  # type: ignore[literal-required,type-var]
         return first[1], [f"direction: {first[1]}, the first verb of the sentence"]  # type: ignore[return-value]
-    assumed: Direction = "increase" if outcome.better == "more" or outcome.family == "harm" else "decrease"
+    assumed: Claimed = "increase" if outcome.better == "more" or outcome.family == "harm" else "decrease"
     return assumed, [f"direction: {assumed}, because the claim has no verb that is known"]
 
 

@@ -118,8 +118,9 @@ def judge(claim: Claim, lines: Sequence[Line]) -> Judged:
         return Judged(verdict, "very low", reasons, 0, 0)
     if claim.kind in ("standing", "reach"):
         reason = "a register, as read on its day" if claim.kind == "standing" else "indirect: computed from records"
-        return Judged(verdict, "moderate", (reason,), len(studies), len(labs))
-    start, why = _start(direct)
+        standing: Certainty = "moderate" if claim.kind == "standing" else "low"
+        return Judged(verdict, standing, (reason,), len(studies), len(labs))
+    start, why = _start(claim, direct)
     reasons = [why, *_flaws(claim, direct, studies, lines, len(labs))]
     steps = sum(1 for r in reasons[1:])
     at = min(LADDER.index(start) + steps, len(LADDER) - 1)
@@ -148,17 +149,21 @@ def _same_data() -> dict[str, tuple[str, ...]]:
     return {f.id: tuple(f.same_data_as) for f in all_findings() if f.same_data_as}
 
 
-def _start(direct: Sequence[Line]) -> tuple[Certainty, str]:
+#: Designs, and standings of actions, in which something was measured; a review or a page measures nothing.
+_MEASURED = {"in-vitro", "animal", "human", "human-obs", "structure", "binding", "recombinant", "cells", "slice"}
+
+
+def _start(claim: Claim, direct: Sequence[Line]) -> tuple[Certainty, str]:
     designs = {x.design for x in direct}
     if designs & {"RCT", "meta-analysis"}:
         return "high", "starts high: randomised trials"
-    if designs & {"in-vitro", "animal"} and not designs & {"human-obs", "review", "human"}:
-        return "moderate", "starts moderate: measured on the thing itself, not in people"
+    if claim.kind in ("mechanism", "exposure") and designs & _MEASURED:
+        return "moderate", "starts moderate: measured on the thing itself, without randomisation"
     return "low", "starts low: observations, reviews or reports, no randomised trial"
 
 
 #: Flaws that count once each, with the word that is shown.
-_SHOWN = {"bias": "risk of bias", "indirect": "indirect", "secondary": "read at second hand",
+_SHOWN = {"bias": "risk of bias", "inconsistent": "inconsistent", "indirect": "indirect", "secondary": "read at second hand",
           "exploratory": "not the planned outcome", "interest": "interest of the maker"}  # fmt: skip
 
 
@@ -172,13 +177,14 @@ def _flaws(
             having += [s for s in studies if s not in having and any(x.funding for x in s)]
         if 2 * len(having) > len(studies):
             found.append(f"{shown}: {len(having)} of {len(studies)} studies")
-    if len(sides(direct)) == 2:
+    if len(sides(direct)) == 2 and not any(x.startswith("inconsistent") for x in found):
         found.append("inconsistent: records for and against")
     sizes = [max((x.n or 0) for x in s) for s in studies]
     flagged = [s for s in studies if any(f.startswith("imprecise") for x in s for f in x.flaws)]
-    in_people = any(x.design in ("RCT", "human-obs") for x in direct)
-    if (in_people and 0 < sum(sizes) < FEW and "meta-analysis" not in {x.design for x in direct}) or 2 * len(flagged) > len(studies):
-        found.append(f"imprecise: {sum(sizes)} people in all" if sum(sizes) else "imprecise, as the curator read it")
+    in_people = claim.kind in ("effect", "harm", "combination") and any(x.design in ("RCT", "human-obs") for x in direct)
+    few = in_people and sum(sizes) < FEW and "meta-analysis" not in {x.design for x in direct}
+    if few or 2 * len(flagged) > len(studies):
+        found.append(f"imprecise: {sum(sizes)} people in all" if sum(sizes) else "imprecise: sizes not on the pages")
     unposted = [x for x in lines if x.group == "not posted"]
     told = [s for s in studies if any(f.startswith("publication") for x in s for f in x.flaws)]
     if unposted or told:

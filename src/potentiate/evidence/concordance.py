@@ -24,7 +24,7 @@ Word = Literal["reproduces", "supports", "qualifies", "contradicts", "not on rec
 WORDS: dict[Verdict, Word] = {
     "supported": "supports", "mixed": "qualifies", "contradicted": "contradicts", "not supported": "qualifies",
     "animals or cells only": "qualifies", "hypothesis only": "qualifies", "not determined": "qualifies",
-    "unverifiable": "contradicts", "no evidence": "not on record",
+    "unverifiable": "not on record", "no evidence": "not on record",
 }  # fmt: skip
 #: The same for the word of a rule (`library.record.Word`).
 _RULES: dict[str, Word] = {
@@ -172,7 +172,8 @@ def _answer(s: Statement) -> Answered:
     if s.findings:
         for identifier in s.findings:
             find_finding(identifier)
-        return Answered(s, "supports", "recorded as a finding", s.findings)
+        assert s.holds is not None
+        return Answered(s, s.holds, f"{len(s.findings)} findings, as the curator reads them", s.findings)
     return Answered(s, "outside", s.outside or s.fault or "", ())
 
 

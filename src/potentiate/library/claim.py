@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from ..errors import UnknownNameError
 from .compound_parts import Key, Text
 from .document import LIBRARY, Document, load
-from .vocabulary import Direction, find_outcome, find_population
+from .vocabulary import Claimed, find_outcome, find_population
 
 DIRECTORY = LIBRARY / "claims"
 
@@ -33,7 +33,7 @@ class Number(Document):
 
     low: float
     high: float
-    unit: Text
+    unit: str
 
     @model_validator(mode="after")
     def _ordered(self) -> Number:
@@ -77,7 +77,7 @@ class Claim(Document):
     kind: Kind
     subject: tuple[Key, ...] = ()
     outcome: Key | None = None
-    direction: Direction = "increase"
+    direction: Claimed = "increase"
     population: Key | None = None
     dose: Text | None = None
     target: Text | None = None
@@ -96,6 +96,8 @@ class Claim(Document):
             raise ValueError("a claim names an outcome, or a rule")
         if self.outcome is not None:
             family = find_outcome(self.outcome).family
+            if self.direction == "not better" and family != "behaviour":
+                raise ValueError("only an effect on people can be 'not better'")
             if KIND_OF[family] != self.kind:
                 raise ValueError(f"an outcome of the family {family} belongs to a claim of kind {KIND_OF[family]}")
         if self.population is not None:

@@ -63,7 +63,7 @@ class Compound(Document):
     name: Text
     synonyms: tuple[str, ...] = ()
     cas: Annotated[str, AfterValidator(_cas)] | None = None
-    kind: Literal["compound", "extract", "class", "product", "mixture"]
+    kind: Literal["compound", "extract", "class", "product", "mixture", "intervention"]
     formula: str | None = None
     molar_mass: float | None = Field(default=None, gt=0)
     smiles: str | None = None

@@ -27,7 +27,7 @@ StatementKind = Literal["claim", "table", "protocol", "rule", "promise", "stack"
 class Citation(Document):
     """A reference as the source prints it, and what it resolves to."""
 
-    number: Text
+    number: str
     printed: Text
     resolves_to: Text | None = None
     #: key of the bibliography, where the work is in it
@@ -44,7 +44,7 @@ class Citation(Document):
 class Cited(Document):
     """How a reference bears on the statement that cites it."""
 
-    number: Text
+    number: str
     bearing: Bearing
     because: Text
 
@@ -60,6 +60,8 @@ class Statement(Document):
     rule: Key | None = None
     stack: Key | None = None
     findings: tuple[Key, ...] = ()
+    #: how the findings bear on a statement that no claim, rule, stack or command answers
+    holds: Literal["supports", "qualifies", "contradicts"] | None = None
     commands: tuple[Text, ...] = ()
     cites: tuple[Cited, ...] = ()
     fault: Text | None = None
@@ -71,6 +73,9 @@ class Statement(Document):
         answers = [self.claim, self.rule, self.stack, *self.findings, *self.commands]
         if not any(answers) and self.outside is None and self.fault is None:
             raise ValueError("a statement names what answers it, or says under 'outside' why nothing does")
+        alone = bool(self.findings) and not (self.claim or self.rule or self.stack or self.commands)
+        if alone != (self.holds is not None):
+            raise ValueError("'holds' says how findings bear on a statement that only they answer, and on no other")
         return self
 
 

@@ -23,6 +23,8 @@ PATH = LIBRARY / "vocabulary.yaml"
 #: ``combination``: both parts together, in people; ``reach``: the concentration ruler; ``standing``: a register.
 Family = Literal["behaviour", "harm", "system", "receptor", "exposure", "combination", "reach", "standing"]
 Direction = Literal["increase", "decrease", "none"]
+#: What a claim says of an outcome. ``none``: it does not change; ``not better``: people gain nothing, or lose.
+Claimed = Literal["increase", "decrease", "none", "not better"]
 
 
 def starts(words: tuple[str, ...], text: str) -> list[str]:
@@ -61,6 +63,8 @@ class OutcomeWord(Document):
     said: tuple[Text, ...] = ()
     records: tuple[str, ...] = ()
     opposite: tuple[str, ...] = ()
+    #: beginnings of words of observables that only look like it
+    unless: tuple[str, ...] = ()
     titles: tuple[Text, ...] = ()
     targets: tuple[Target, ...] = ()
     better: Literal["more", "less"] = "more"
@@ -72,6 +76,8 @@ class OutcomeWord(Document):
 
         The longest words decide: "desensitization tau" before "desensitization".
         """
+        if starts(self.unless, text):
+            return 0
         same = max((len(w) for w in starts(self.records, text)), default=0)
         other = max((len(w) for w in starts(self.opposite, text)), default=0)
         return 0 if same == other else 1 if same > other else -1
