@@ -8,10 +8,9 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import yaml
-
 from ..errors import UsageError
 from ..library.finding import Finding, NoExperiment
+from ..library.finding_index import as_yaml
 from ..library.references import Reference, bibliography
 from .nanopublication import trig
 
@@ -21,12 +20,6 @@ _CSV = (
     "result", "comparator", "funding", "source_key", "title", "year", "doi", "pmid", "page", "quote", "secondary",
     "tension", "same_data_as", "same_lab_as", "caveat", "role", "simulated",
 )  # fmt: skip
-
-
-def as_yaml(findings: Sequence[Finding]) -> str:
-    """Return findings as YAML documents, one after the other, as the library holds them."""
-    bodies = [f.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for f in findings]
-    return yaml.safe_dump_all(bodies, sort_keys=False, allow_unicode=True, width=110)
 
 
 def as_csv(findings: Sequence[Finding]) -> str:

@@ -11,9 +11,11 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from .document import Source, read_text
@@ -46,6 +48,12 @@ def all_findings() -> tuple[Finding, ...]:
             finding = find_finding(name)  # the same rule broken in the document: an error with file and line
         found.append(finding)
     return tuple(found)
+
+
+def as_yaml(findings: Sequence[Finding]) -> str:
+    """Return findings as YAML documents, one after the other, as the library holds them."""
+    bodies = [f.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for f in findings]
+    return yaml.safe_dump_all(bodies, sort_keys=False, allow_unicode=True, width=110)
 
 
 def read_all(folder: Path, cache: Path) -> dict[str, dict[str, Any]]:

@@ -29,7 +29,8 @@ def claim_figure(found: ClaimAnswer) -> Figure:
     groups = found.by_group()
     height = 1.75 + _ROW * max(len(groups), 1)
     figure = page(8.4, height)
-    heading(figure, wrapped(f"{found.text}", 7.4, 11.0), "One mark is a study; its area grows with the number of people or animals where it is known.")
+    note = "One mark is a study; its area grows with the number of people or animals where it is known."
+    heading(figure, wrapped(found.claim.text, 7.4, 11.0), note)
     ax = figure.add_axes((0.25, 0.62 / height, 0.60, (_ROW * max(len(groups), 1)) / height))
     used = {}
     for row, (group, lines) in enumerate(groups.items()):

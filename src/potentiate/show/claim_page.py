@@ -22,7 +22,7 @@ def claim_page(found: ClaimAnswer) -> str:
         for x in found.lines
     ]
     return page_of(
-        f"Claim: {found.text}",
+        f"Claim: {found.claim.text}",
         [
             f'<p><span class="word">{text(judged.verdict)}</span> certainty: {text(judged.certainty)}</p>',
             paragraph(judged.meaning),

@@ -19,6 +19,8 @@ _SIDES = ("decrease", "none", "increase", "unspecified")
 _NAMES = {"decrease": "decrease\nor worse", "none": "no effect", "increase": "increase\nor better", "unspecified": "no direction"}
 _DESIGNS = {"RCT": BLUE, "meta-analysis": BLACK, "human-obs": PURPLE, "animal": ORANGE, "in-vitro": GREEN}
 _ROW, _LINE, _MOST = 0.42, 0.24, 30
+#: Marks in one cell: three lines of twelve.
+_FULL = 36
 
 
 @styled
@@ -28,10 +30,10 @@ def harvest_figure(asked: str, findings: Sequence[Finding]) -> Figure:
     forest = [(f, *span) for f in findings if (span := fold_of(f)) is not None]
     shown = forest[:_MOST]
     top, tall = 0.75, max(_ROW * len(levels), 0.5)
-    below = _LINE * len(shown) + 0.95 if shown else 0.0
+    below = _LINE * len(shown) + 0.55 if shown else 0.0
     height = top + tall + 0.62 + below + 0.35
     figure = page(8.4, height)
-    more = f"; the first {len(shown)} of {len(forest)} folds" if len(forest) > len(shown) else ""
+    more = f"; the first {len(shown)} of {len(forest)} folds below" if len(forest) > len(shown) else ""
     heading(figure, wrapped(f"{asked}: {len(findings)} findings", 7.6, 11.0), f"One mark is a finding{more}.")
     ax = figure.add_axes((0.13, 1 - (top + tall) / height, 0.68, tall / height))
     _harvest(ax, levels, findings)
@@ -59,9 +61,10 @@ def side_of(f: Finding) -> Direction | str:
 def fold_of(f: Finding) -> tuple[float, float, float] | None:
     """Return low, middle and high as folds, where a finding gives a fold or a change in per cent; else None."""
     e = f.effect
-    if e.unit not in ("fold", "ratio", "%") or e.kind not in ("value", "range"):
+    if e.unit not in ("fold", "%") or e.kind not in ("value", "range"):
         return None
-    if e.unit == "%" and e.direction not in ("increase", "decrease"):
+    # a share of people or of receptors is in per cent too: only what calls itself a change is one
+    if e.unit == "%" and "change" not in f.observable and getattr(f.experiment, "compare", "") != "difference_percent":
         return None
     numbers = [e.value] if e.value is not None else [e.low, e.high]
     if any(n is None for n in numbers):
@@ -81,11 +84,12 @@ def _harvest(ax: Axes, levels: Sequence[str], findings: Sequence[Finding]) -> No
         for column, side in enumerate(_SIDES):
             here = [f for f in findings if f.level == level and side_of(f) == side]
             here.sort(key=lambda f: f.design)
-            for i, f in enumerate(here[:36]):
-                x, y = column - 0.40 + 0.068 * (i % 12), row + (i // 12 - min((len(here) - 1) // 12, 2) / 2) * 0.27
+            for i, f in enumerate(here[:_FULL]):
+                x, y = column - 0.43 + 0.068 * (i % 12), row + (i // 12 - min((len(here) - 1) // 12, 2) / 2) * 0.27
                 ax.scatter([x + 0.03], [y], s=17, color=_DESIGNS.get(f.design, GREY), lw=0, zorder=3)
-            if len(here) > 36:
-                ax.text(column + 0.49, row, f"+{len(here) - 36}", fontsize=SMALL - 1, ha="right", va="center", color=GREY)
+            if len(here) > _FULL:
+                told = f"+{len(here) - _FULL}"
+                ax.text(column + 0.485, row, told, fontsize=SMALL - 1.5, ha="right", va="center", color=GREY)
     ax.set_ylim(max(len(levels), 1) - 0.5, -0.5)
     ax.set_xlim(-0.5, len(_SIDES) - 0.5)
     ax.set_yticks(range(len(levels)), levels)
@@ -118,4 +122,4 @@ def _forest(ax: Axes, shown: Sequence[tuple[Finding, float, float, float]]) -> N
     if max(high, 1.0) / min(low, 1.0) < 12:
         ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if min(low, 1.0) / 1.3 <= t <= max(high, 1.0) * 1.3]
         ax.set_xticks(ticks)
-    ax.set_xlabel("fold (bars: range, SD or SEM as printed)")
+    ax.set_xlabel("fold, as printed (bars: range, SD or SEM)")
