@@ -77,8 +77,11 @@ class ClaimAnswer:
 
     def by_group(self) -> dict[Group, list[Line]]:
         """Return the lines by group, nearest first; empty groups are left out."""
-        found = {g: self.of(g) for g in GROUPS}
-        return {g: lines for g, lines in found.items() if lines}
+        found: dict[Group, list[Line]] = {}
+        for group in GROUPS:
+            if lines := self.of(group):
+                found[group] = lines
+        return found
 
     @property
     def nulls(self) -> list[Line]:
@@ -97,7 +100,8 @@ class ClaimAnswer:
         labs = {x.lab for x in said}
         if not said:
             return "no record with a direction"
-        return f"{_count(len(said), 'record')} of {_count(len(studies), 'study')} from {_count(len(labs), 'laboratory')}"
+        told = (_count(len(said), "record"), _count(len(studies), "study"), _count(len(labs), "laboratory"))
+        return f"{told[0]} of {told[1]} from {told[2]}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -192,9 +196,10 @@ def _reach(claim: Claim) -> Reach | None:
         low, high = found.gap.value, found.widest.value
         place = f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"
         word = "not by the parent" if low > 1 else "barely" if low > 0 else "yes, at the highest exposure on record"
-        text = f"{word}: effects at the {found.target} need {place} orders of magnitude more than plasma or brain hold{after}"
+        need = f"effects at the {found.target} need {place} orders of magnitude more than plasma or brain hold"
         if low <= 0:
-            text = f"{word}: plasma or brain reach an effective concentration at the {found.target} ({place} log units){after}"
+            need = f"plasma or brain reach an effective concentration at the {found.target} ({place} log units)"
+        text = f"{word}: {need}{after}"
     else:
         text = f"unknown: {found.gap.reason}"
     return Reach(found, text, tuple(_routes(compound)))
@@ -265,7 +270,7 @@ def _change(claim: Claim, lines: Sequence[Line], judged: Judged, reach: Reach | 
             tail = ", with plasma or CSF concentrations" + (" of its metabolites" if reach.routes else "")
         found.append(f"{trial} of {name}{compared} in {who}, with {what} as its planned outcome{tail}")
     elif claim.kind == "mechanism":
-        found.append(f"a measurement of {what} with {name} by another laboratory, with its concentration and its spread")
+        found.append(f"a measurement of {what} with {name} by another laboratory, with concentration and spread")
     elif claim.kind == "exposure":
         found.append(f"plasma samples of more people after {name}, with {what} and its spread")
     elif claim.kind == "harm":

@@ -1,8 +1,8 @@
 """The records that bear on a claim: what each says, how near it is to what was claimed, and who stands behind it.
 
 Nothing here knows a claim by name. A record says *for* where its direction on the outcome is the claimed one, *against*
-where it is another one (no effect included), and *neither* where it has no direction. A seller's sentence is a claim and
-says neither, whatever it says.
+where it is another one (no effect included), and *neither* where it has no direction. A seller's sentence is a claim
+and says neither, whatever it says.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from ..library.finding_index import all_findings
 from ..library.interaction import all_interactions
 from ..library.record import Record
 from ..library.rule import find_rule
-from ..library.vocabulary import Claimed, Direction, OutcomeWord, PopulationWord, find_outcome, find_population, starts, vocabulary
+from ..library.vocabulary import (
+    Claimed,
+    Direction,
+    OutcomeWord,
+    PopulationWord,
+    find_outcome,
+    find_population,
+    starts,
+    vocabulary,
+)
 
 if TYPE_CHECKING:
     from .ruler import Ruler
@@ -29,11 +38,13 @@ if TYPE_CHECKING:
 #: How near a record is to the claim, nearest first.
 Group = Literal[
     "direct", "another comparison", "a part or a mixture", "other people", "another outcome", "open label",
-    "healthy animals", "impaired animals", "cells and slices", "another substance or receptor", "hypothesis", "not posted",
-    "searched for", "pages", "sellers",
+    "healthy animals", "impaired animals", "cells and slices", "another substance or receptor", "hypothesis",
+    "not posted", "searched for", "pages", "sellers",
 ]  # fmt: skip
 GROUPS: tuple[Group, ...] = get_args(Group)
-PEOPLE: tuple[Group, ...] = ("another comparison", "a part or a mixture", "other people", "another outcome", "open label")
+PEOPLE: tuple[Group, ...] = (
+    "another comparison", "a part or a mixture", "other people", "another outcome", "open label"
+)  # fmt: skip
 ELSEWHERE: tuple[Group, ...] = ("healthy animals", "impaired animals", "cells and slices")
 PEOPLE_OR_ANIMALS: tuple[Group, ...] = ("direct", "healthy animals")
 Says = Literal["for", "against", "for and against", "neither"]
@@ -223,7 +234,7 @@ def _group(f: Finding, claim: Claim, outcome: OutcomeWord, broad: bool, given: s
         return "hypothesis"
     if f.protocol.startswith("search of the curator"):
         return "searched for"
-    if human and human.result in ("not posted", "not read") or f.effect.kind == "registration":
+    if (human and human.result in ("not posted", "not read")) or f.effect.kind == "registration":
         return "not posted"
     asked = {find_compound(s).id for s in claim.subject}
     alone = given == asked or (len(asked) == 1 and len(given) == 1 and given <= asked)

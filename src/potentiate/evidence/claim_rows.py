@@ -21,8 +21,9 @@ NEAR: dict[Group, str] = {
 }  # fmt: skip
 #: Groups that say neither, in a row of their own.
 BESIDE: dict[Group, str] = {
-    "another substance or receptor": "another substance or receptor", "hypothesis": "hypothesis", "not posted": "done, result not posted or read",
-    "searched for": "searched for, not found", "pages": "told by pages, not counted", "sellers": "said by sellers, not counted",
+    "another substance or receptor": "another substance or receptor", "hypothesis": "hypothesis",
+    "not posted": "done, result not posted or read", "searched for": "searched for, not found",
+    "pages": "told by pages, not counted", "sellers": "said by sellers, not counted",
 }  # fmt: skip
 
 
@@ -35,8 +36,10 @@ def _understood(found: ClaimAnswer) -> Iterator[Row]:
     claim = found.claim
     dose = f", {claim.dose}" if claim.dose else ""
     versus = f", against {claim.comparator}" if claim.comparator else ""
-    yield "understood as", f"{show_subject(claim)}{dose}{versus} | {show_outcome(claim)} | {show_population(claim)}", (
-        f"claim {found.document}" if found.document else ""
+    yield (
+        "understood as",
+        f"{show_subject(claim)}{dose}{versus} | {show_outcome(claim)} | {show_population(claim)}",
+        (f"claim {found.document}" if found.document else ""),
     )
 
 

@@ -24,16 +24,30 @@ _TARGETS = frozenset({
 _DOSE = re.compile(r"\b\d+(?:[.,]\d+)?\s*(?:mg/kg|mg|ug|µg|g|mM|uM|µM|nM)\b", re.IGNORECASE)
 #: Words of claims that name nothing; a word that is none of these may be a name that the library does not know.
 _PLAIN = frozenset("""
-a about acts adults after all also an and animals any are as at be been before better between body boosts brain by can causes
-clinical combined combination cure cures daily day days do does dose doses drug drugs during each effect effective effects
-enhances enhancer every everyone faster fights for from gives good good-for great harm has have help helps high higher hours
-how humans hurts in increases influences into is it its just known levels long longer lowers make makes many may me mg might
-minutes month months more most much my natural need needs no nootropic nootropics normal not of on once only or our over
-people performance person pill pills powder powerful product proven quickly raises really reduces safe scientifically
-seconds several shown slows so some stack stacks stronger strongly study studies supplement supplements supports take
-taken taking than that the their them these they this those through to together treats two under up us use used users using very was
-week weeks well what when which who will with without work works worse years you your improves improve improved
+a about acts adults after all also an and animals any are as at be been before better between body boosts brain by
+can causes clinical combined combination cure cures daily day days do does dose doses drug drugs during each effect
+effective effects enhances enhancer every everyone faster fights for from gives good good-for great harm has have
+help helps high higher hours how humans hurts in increases influences into is it its just known levels long longer
+lowers make makes many may me mg might minutes month months more most much my natural need needs no nootropic
+nootropics normal not of on once only or our over people performance person pill pills powder powerful product
+proven quickly raises really reduces safe scientifically seconds several shown slows so some stack stacks stronger
+strongly study studies supplement supplements supports take taken taking than that the their them these they this
+those through to together treats two under up us use used users using very was week weeks well what when which who
+will with without work works worse years you your improves improve improved
 """.split())  # fmt: skip
+
+
+#: Outcomes that yield to others in the same sentence.
+_YIELDS = {
+    "ampa-function": ("desensitization", "deactivation", "ampa-binding", "ampa-calcium"),
+    "ltp": ("after-ltp",), "cognition": ("synergy",), "fatigue": ("synergy",),
+}  # fmt: skip
+#: "does not improve": people gain nothing.
+_GAINS_NOT = re.compile(
+    r"\b(does|do|did|will|can)(n't| ?not|n’t) (improve|help|enhance|boost|work|restore|relieve|reduce)"
+    r"|\bno (better|benefit)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,8 +177,7 @@ def _outcome(text: str, subject: tuple[str, ...]) -> OutcomeWord:
     hits = {o.id: max(map(len, found)) for o in vocabulary().outcomes if (found := starts(o.said, text))}
     hits = {i: n for i, n in hits.items() if not _hidden(i, hits, text)}
     # a target that the sentence only names on the way ("AMPA receptor desensitization") yields to what is said of it
-    for general, special in (("ampa-function", ("desensitization", "deactivation", "ampa-binding", "ampa-calcium")),
-                             ("ltp", ("after-ltp",)), ("cognition", ("synergy",)), ("fatigue", ("synergy",))):  # fmt: skip
+    for general, special in _YIELDS.items():
         if general in hits and any(s in hits for s in special):
             hits.pop(general)
     if len(hits) == 1:
@@ -219,9 +232,8 @@ def _population(text: str, outcome: OutcomeWord) -> str | None:
     if len(hits) == 2 and "older" in hits:
         hits.remove("older")
     if len(hits) > 1:
-        raise UsageError(
-            f"The claim speaks of {len(hits)} groups: {', '.join(hits)}", do=f"ask one at a time: --population {hits[0]}"
-        )
+        told = f"The claim speaks of {len(hits)} groups: {', '.join(hits)}"
+        raise UsageError(told, do=f"ask one at a time: --population {hits[0]}")
     return hits[0] if hits else None
 
 
@@ -230,8 +242,7 @@ def _direction(text: str, outcome: OutcomeWord) -> tuple[Claimed, list[str]]:
     hits = {d: starts(words, text) for d, words in verbs.items()}
     if outcome.family == "harm" and re.search(r"\b(un|not )safe", text, flags=re.IGNORECASE):
         return "increase", []
-    gains = r"\b(does|do|did|will|can)(n't| ?not|n’t) (improve|help|enhance|boost|work|restore|relieve|reduce)|\bno (better|benefit)\b"
-    if outcome.family == "behaviour" and re.search(gains, text, flags=re.IGNORECASE):
+    if outcome.family == "behaviour" and _GAINS_NOT.search(text):
         return "not better", []
     if hits["none"]:
         return "none", []

@@ -163,8 +163,10 @@ def _start(claim: Claim, direct: Sequence[Line]) -> tuple[Certainty, str]:
 
 
 #: Flaws that count once each, with the word that is shown.
-_SHOWN = {"bias": "risk of bias", "inconsistent": "inconsistent", "indirect": "indirect", "secondary": "read at second hand",
-          "exploratory": "not the planned outcome", "interest": "interest of the maker"}  # fmt: skip
+_SHOWN = {
+    "bias": "risk of bias", "inconsistent": "inconsistent", "indirect": "indirect", "secondary": "read at second hand",
+    "exploratory": "not the planned outcome", "interest": "interest of the maker",
+}  # fmt: skip
 
 
 def _flaws(
@@ -181,7 +183,8 @@ def _flaws(
         found.append("inconsistent: records for and against")
     sizes = [max((x.n or 0) for x in s) for s in studies]
     flagged = [s for s in studies if any(f.startswith("imprecise") for x in s for f in x.flaws)]
-    in_people = claim.kind in ("effect", "harm", "combination") and any(x.design in ("RCT", "human-obs") for x in direct)
+    people = any(x.design in ("RCT", "human-obs") for x in direct)
+    in_people = people and claim.kind in ("effect", "harm", "combination")
     few = in_people and sum(sizes) < FEW and "meta-analysis" not in {x.design for x in direct}
     if few or 2 * len(flagged) > len(studies):
         found.append(f"imprecise: {sum(sizes)} people in all" if sum(sizes) else "imprecise: sizes not on the pages")

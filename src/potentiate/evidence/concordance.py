@@ -151,7 +151,7 @@ def concordance(name: str, date: datetime.date | None = None) -> Concordance:
     UnknownNameError
     """
     source = find_source(name)
-    today = date or datetime.datetime.now(tz=datetime.timezone.utc).date()
+    today = date or datetime.datetime.now(tz=datetime.UTC).date()
     return Concordance(source, today, tuple(_answer(s) for s in source.statements))
 
 

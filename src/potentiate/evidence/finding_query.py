@@ -63,8 +63,8 @@ def query(text: str = "", **fields: str) -> list[Finding]:
     Parameters
     ----------
     text : str
-        ``field:value`` terms and plain words, all of which must hold: ``"compound:aniracetam level:slice LTP"``. A plain
-        word that names a compound asks for it; another one must stand in the statement.
+        ``field:value`` terms and plain words, all of which must hold: ``"compound:aniracetam level:slice LTP"``. A
+        plain word that names a compound asks for it; another one must stand in the statement.
     **fields : str
         The same fields by name.
 

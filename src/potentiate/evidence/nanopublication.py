@@ -79,9 +79,11 @@ def _asserted(f: Finding) -> list[tuple[str, str]]:
 
 def _provenance(f: Finding) -> list[tuple[str, str]]:
     pairs = [("pot:design", literal(f.design)), ("pot:quote", literal(f.read.quote, "en")),
-             ("pot:readAt", literal(f.read.at)), ("pot:secondHand", f'"{str(f.read.secondary).lower()}"^^xsd:boolean')]  # fmt: skip
+             ("pot:readAt", literal(f.read.at)),
+             ("pot:secondHand", f'"{str(f.read.secondary).lower()}"^^xsd:boolean')]  # fmt: skip
     entry = bibliography().get(f.source.key or "")
-    doi, pmid = f.source.doi or (entry.field("doi") if entry else ""), f.source.pmid or (entry.field("pmid") if entry else "")
+    doi = f.source.doi or (entry.field("doi") if entry else "")
+    pmid = f.source.pmid or (entry.field("pmid") if entry else "")
     if doi:
         pairs.append(("prov:wasDerivedFrom", f"<https://doi.org/{_iri(doi)}>"))
     if pmid:
@@ -95,9 +97,10 @@ def _provenance(f: Finding) -> list[tuple[str, str]]:
 
 
 def _published(f: Finding, date: datetime.date) -> list[tuple[str, str]]:
+    told = literal("A short record of a published observation; not advice", "en")
     return [("dcterms:created", f'"{date.isoformat()}"^^xsd:date'),
             ("prov:wasGeneratedBy", literal(f"potentiate {__version__}")), ("pot:role", literal(f.role)),
-            ("dcterms:description", literal("A short record of a published observation; not advice", "en"))]  # fmt: skip
+            ("dcterms:description", told)]  # fmt: skip
 
 
 def _compound(name: str) -> str:
@@ -117,7 +120,9 @@ def literal(text: str, language: str = "") -> str:
     >>> literal('a "b"')
     '"a \\\\"b\\\\""'
     """
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+    escaped = text
+    for raw, written in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        escaped = escaped.replace(raw, written)
     return f'"{escaped}"' + (f"@{language}" if language else "")
 
 

@@ -89,7 +89,7 @@ def as_ris(findings: Sequence[Finding]) -> str:
 
 def as_trig(findings: Sequence[Finding]) -> str:
     """Return findings as nanopublications of today."""
-    return trig(findings, datetime.datetime.now(tz=datetime.timezone.utc).date())
+    return trig(findings, datetime.datetime.now(tz=datetime.UTC).date())
 
 
 EXPORTS: dict[str, tuple[str, Callable[[Sequence[Finding]], str]]] = {

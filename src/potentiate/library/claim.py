@@ -57,7 +57,7 @@ class CitedWork(Document):
 
 
 class Said(Document):
-    """Where the claim is made. ``vendors``: in shops and on their pages, as the curator met it; `number` of his list."""
+    """Where the claim is made. ``vendors``: in shops and on their pages; `number` is that of the curator's list."""
 
     by: Literal["source-000", "source-001", "source-002", "source-003", "vendors"]
     number: Annotated[int, Field(ge=1)] | None = None

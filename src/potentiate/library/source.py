@@ -19,7 +19,8 @@ from .document import LIBRARY, Document, load
 
 DIRECTORY = LIBRARY / "sources"
 
-#: Whether a cited work bears out the sentence that cites it. ``not checked``: the work is known, nobody read it for this.
+#: Whether a cited work bears out the sentence that cites it. ``not checked``: the work is known, and nobody read it
+#: for this.
 Bearing = Literal["supports", "does not address", "contradicts", "unresolvable", "not checked"]
 StatementKind = Literal["claim", "table", "protocol", "rule", "promise", "stack", "definition", "figure", "disclaimer"]
 

@@ -6,7 +6,22 @@ from typing import TYPE_CHECKING
 
 from ..evidence.claim_records import Group
 from ..evidence.claim_verdict import independent
-from .style import BLACK, BLUE, FAINT, GREEN, GREY, LIGHT, NORMAL, ORANGE, SMALL, VERMILLION, heading, page, styled, wrapped
+from .style import (
+    BLACK,
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    LIGHT,
+    NORMAL,
+    ORANGE,
+    SMALL,
+    VERMILLION,
+    heading,
+    page,
+    styled,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +48,7 @@ def claim_figure(found: ClaimAnswer) -> Figure:
     heading(figure, wrapped(found.claim.text, 7.4, 11.0), note)
     ax = figure.add_axes((0.25, 0.62 / height, 0.60, (_ROW * max(len(groups), 1)) / height))
     used = {}
-    for row, (group, lines) in enumerate(groups.items()):
+    for row, lines in enumerate(groups.values()):
         for column, side in enumerate(_SIDES):
             studies = independent([x for x in lines if x.says == side])
             ax.axhline(row, color=FAINT, lw=0.8, zorder=0)
@@ -62,7 +77,8 @@ def claim_figure(found: ClaimAnswer) -> Figure:
         figure.text(0.862, y, "\u25cf", color=colour, fontsize=NORMAL, va="center")
         figure.text(0.882, y, name, fontsize=SMALL, va="center")
     said = f"{found.judged.verdict}   (certainty: {found.judged.certainty})"
-    figure.text(0.25, 1 - 0.62 / height, said, fontsize=NORMAL + 1, fontweight="bold", color=_colour(found.judged.verdict))
+    colour = _colour(found.judged.verdict)
+    figure.text(0.25, 1 - 0.62 / height, said, fontsize=NORMAL + 1, fontweight="bold", color=colour)
     return figure
 
 

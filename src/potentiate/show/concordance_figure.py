@@ -23,7 +23,9 @@ _BEARINGS = ("supports", "does not address", "contradicts", "unresolvable", "not
 def concordance_figure(found: Concordance) -> Figure:
     """Draw the counts of a concordance."""
     counts, bearings = found.counts(), found.bearings()
-    blocks = [("statements, by what the product makes of them", _ORDER, counts)]
+    blocks: list[tuple[str, tuple[str, ...], dict[str, int]]] = [
+        ("statements, by what the product makes of them", _ORDER, counts)
+    ]
     if bearings:
         blocks.append(("citations, by how the cited work bears", _BEARINGS, bearings))
     height = 0.95 + sum(0.42 + 0.27 * len(order) for _, order, _ in blocks)

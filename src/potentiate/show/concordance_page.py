@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 def concordance_page(found: Concordance) -> str:
     """Return the page."""
     source = found.source
-    references = [(c.number, c.printed, c.resolves_to or "-", c.work or "-", c.unresolvable or "-") for c in source.references]
+    references = [
+        (c.number, c.printed, c.resolves_to or "-", c.work or "-", c.unresolvable or "-") for c in source.references
+    ]
     counted = ", ".join(f"{n} {word}" for word, n in found.counts().items())
     parts = [
-        paragraph(f"{source.author}, {source.dated}. It sells: {source.sells}. Read {source.read}, answered {found.date}."),
+        paragraph(f"{source.author}, {source.dated}. It sells: {source.sells}."),
+        paragraph(f"Read {source.read}, answered {found.date}."),
         paragraph(f"Statements: {counted}."),
         table("What the source says, and what the records say", COLUMNS, found.rows()),
     ]

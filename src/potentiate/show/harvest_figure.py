@@ -1,4 +1,4 @@
-"""What a query found: a harvest plot by level and direction, and a forest of folds and per cents where there are any."""
+"""What a query found: a harvest plot by level and direction, and a forest of folds where there are any."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from ..library.finding import Finding
 
 _SIDES = ("decrease", "none", "increase", "unspecified")
-_NAMES = {"decrease": "decrease\nor worse", "none": "no effect", "increase": "increase\nor better", "unspecified": "no direction"}
+_NAMES = {
+    "decrease": "decrease\nor worse", "none": "no effect", "increase": "increase\nor better",
+    "unspecified": "no direction",
+}  # fmt: skip
 _DESIGNS = {"RCT": BLUE, "meta-analysis": BLACK, "human-obs": PURPLE, "animal": ORANGE, "in-vitro": GREEN}
 _ROW, _LINE, _MOST = 0.42, 0.24, 30
 #: Marks in one cell: three lines of twelve.

@@ -6,11 +6,16 @@ import html
 from collections.abc import Iterable, Sequence
 
 _STYLE = """
-body { font: 16px/1.45 system-ui, sans-serif; color: #111; background: #fff; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin-bottom: .3rem; } h2 { font-size: 1.1rem; margin-top: 1.8rem; }
-table { border-collapse: collapse; width: 100%; margin: .6rem 0; } caption { text-align: left; font-weight: 600; padding: .3rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #bbb; overflow-wrap: anywhere; }
-th { border-bottom: 2px solid #111; } td:first-child, th:first-child { white-space: nowrap; }
+body { font: 16px/1.45 system-ui, sans-serif; color: #111; background: #fff; max-width: 72rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; margin-bottom: .3rem; }
+h2 { font-size: 1.1rem; margin-top: 1.8rem; }
+table { border-collapse: collapse; width: 100%; margin: .6rem 0; font-size: .92rem; }
+caption { text-align: left; font-weight: 600; padding: .3rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #bbb;
+  overflow-wrap: break-word; }
+th { border-bottom: 2px solid #111; }
+td:first-child, th:first-child { white-space: nowrap; }
 .word { display: inline-block; border: 2px solid #0072B2; padding: .1rem .6rem; font-weight: 600; }
 .note { color: #444; font-size: .9rem; }
 """
