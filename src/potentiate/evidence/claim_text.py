@@ -41,6 +41,8 @@ will with without work works worse years you your improves improve improved
 _YIELDS = {
     "ampa-function": ("desensitization", "deactivation", "ampa-binding", "ampa-calcium"),
     "ltp": ("after-ltp",), "cognition": ("synergy",), "fatigue": ("synergy",),
+    # a disease says who, where something else says what
+    "dementia-course": ("memory", "cognition", "attention", "mood"), "depression": ("memory", "cognition", "mood"),
 }  # fmt: skip
 #: "does not improve": people gain nothing.
 _GAINS_NOT = re.compile(

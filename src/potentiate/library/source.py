@@ -60,7 +60,7 @@ class Statement(Document):
     claim: Key | None = None
     rule: Key | None = None
     stack: Key | None = None
-    findings: tuple[Key, ...] = ()
+    findings: tuple[Text, ...] = ()
     #: how the findings bear on a statement that no claim, rule, stack or command answers
     holds: Literal["supports", "qualifies", "contradicts"] | None = None
     commands: tuple[Text, ...] = ()
