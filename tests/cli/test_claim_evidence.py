@@ -7,6 +7,8 @@ import html.parser
 
 import pytest
 
+from potentiate.cli import main
+
 
 class Tags(html.parser.HTMLParser):
     def __init__(self):
@@ -33,7 +35,7 @@ def test_a_claim_is_answered_on_one_screen(potentiate, tmp_path):
 
 
 def test_files_of_a_claim_and_hostile_text(potentiate, tmp_path):
-    text = "Aniracetam improves memory <script>alert(1)</script> & \"'"
+    text = "Aniracetam improves memory <script>steal(1)</script> & \"'"
     outcome = potentiate("claim", text, "--json", "--out", "run")
     assert outcome.code == 0, outcome.err
     body = outcome.object
@@ -43,8 +45,8 @@ def test_files_of_a_claim_and_hostile_text(potentiate, tmp_path):
     read = Tags()
     read.feed(page)
     assert "script" not in read.tags
-    assert "<script>alert(1)" not in page
-    assert "alert(1)" in read.text
+    assert "<script>steal(1)" not in page
+    assert "steal(1)" in read.text
     assert (tmp_path / "run" / "figure.png").stat().st_size > 0
 
 
@@ -65,11 +67,14 @@ def test_files_of_a_claim_and_hostile_text(potentiate, tmp_path):
         (("evidence", "--source", "001", "--export", "ris"), 2, "csv, html"),
     ],
 )  # fmt: skip
-def test_bad_input(words, code, message, potentiate):
-    outcome = potentiate(*words)
-    assert outcome.code == code
-    assert message in outcome.err
-    assert "Traceback" not in outcome.err
+def test_bad_input(words, code, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*words])
+    printed = capsys.readouterr()
+    assert end.value.code == code
+    assert message in printed.err
+    assert printed.out == ""
+    assert "internal error" not in printed.err
 
 
 def test_the_claims_of_sellers(potentiate):
@@ -92,7 +97,7 @@ def test_findings_with_files(potentiate, tmp_path):
     body = outcome.object
     assert {"yaml", "csv", "ris", "bibtex", "trig", "figure", "table", "results"} == set(body["files"])
     assert all((tmp_path / p).stat().st_size > 0 for p in body["files"].values())
-    assert {r["subject"] for r in body["records"]} == {"cx614"}
+    assert all("cx614" in (r["subject"], *r.get("partners", [])) for r in body["records"])
 
 
 def test_a_source_as_table_csv_and_html(potentiate):

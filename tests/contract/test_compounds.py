@@ -169,7 +169,7 @@ def test_only_entities_without_record_are_refused(compounds: dict[str, Compound]
             compound.require_pharmacology()
         except NoPharmacologyError:
             refused.add(compound.id)
-    assert refused == {"imuracetam", "thesis", "nootrobox", "alpha-brain"}
+    assert refused == {"imuracetam", "thesis", "nootrobox", "alpha-brain", "exercise"}
 
 
 def test_pouch_of_source_000() -> None:
