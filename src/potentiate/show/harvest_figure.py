@@ -66,6 +66,8 @@ def fold_of(f: Finding) -> tuple[float, float, float] | None:
     e = f.effect
     if e.unit not in ("fold", "%") or e.kind not in ("value", "range"):
         return None
+    if f.level == "pk" and e.direction == "unspecified":
+        return None  # a bioavailability or a partition is no effect
     # a share of people or of receptors is in per cent too: only what calls itself a change is one
     if e.unit == "%" and "change" not in f.observable and getattr(f.experiment, "compare", "") != "difference_percent":
         return None
