@@ -121,7 +121,7 @@ class _Clock:
         self.count += 1
         self.spent += self.cost[finding.id]
         passed = time.monotonic() - self.began
-        left = (sum(self.cost.values()) - self.spent) * passed / max(self.spent, 1e-9)
+        left = max(sum(self.cost.values()) - self.spent, 0.0) * passed / max(self.spent, 1e-9)
         self.tell(Progress(self.count, self.of, finding.id, self.count / max(passed, 1e-9), left))
 
 
