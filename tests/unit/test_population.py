@@ -312,6 +312,17 @@ def test_what_the_table_does_not_allow(tmp_path):
         fit_population(model, read("1,-1,.,5,1\n1,0,9,.,1\n1,1,.,5,1\n" + second))
 
 
+def test_the_faster_outer_compartment_is_the_second():
+    from potentiate.inference.population_start import _ordered
+
+    model = population_model("three-compartment-iv")
+    slow_first = np.log([5.0, 10.0, 3.0, 100.0, 20.0, 30.0])
+    assert np.exp(_ordered(model, slow_first)).tolist() == pytest.approx([5, 10, 20, 30, 3, 100])
+    assert _ordered(model, _ordered(model, slow_first)).tolist() == _ordered(model, slow_first).tolist()
+    related = population_model("three-compartment-iv", covariates=["V3~WT/70"])
+    assert _ordered(related, slow_first) is slow_first
+
+
 def test_absorption_slower_than_elimination_is_said(tmp_path):
     """One curve, two pairs of rates: the fit says so where it names the slower one absorption."""
     rng = np.random.default_rng(3)

@@ -27,7 +27,7 @@ class PopulationOptions:
     """Options of population fits, on the command line of `potentiate fit`."""
 
     model: str | None = None
-    "one-compartment-iv | one-compartment-oral | two-compartment-iv | two-compartment-oral."
+    "one-compartment-iv, one-compartment-oral, or the same with two-compartment and three-compartment."
     parameters: str | None = None
     "Another parameterisation, or TLAG and F besides: KA,CL,KE."
     etas: str | None = None

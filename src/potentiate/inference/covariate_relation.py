@@ -63,7 +63,7 @@ class Relation:
     def start(self) -> float:
         """Where the search for the coefficient starts: no effect, or the allometric exponent of a clearance."""
         if self.form == "power":
-            return 0.75 if self.parameter in ("CL", "Q") else 1.0
+            return 0.75 if self.parameter in ("CL", "Q", "Q2", "Q3") else 1.0
         return 0.0
 
     def inward(self, coefficient: float) -> float:

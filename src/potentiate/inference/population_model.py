@@ -172,7 +172,7 @@ def population_model(
     Parameters
     ----------
     structure : str
-        ``one-compartment-iv``, ``one-compartment-oral``, ``two-compartment-iv``, ``two-compartment-oral``.
+        ``one-compartment-iv``, ``one-compartment-oral``, and the same of two and three compartments.
     parameters : sequence of str, optional
         Another parameterisation, or TLAG and F besides: ``("KA", "CL", "KE")``. Default: clearances and volumes.
     etas : sequence of str, optional

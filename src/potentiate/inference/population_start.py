@@ -56,7 +56,7 @@ def pooled_start(model: PopulationModel, data: PopulationData, seed: int = 1) ->
         if best is None or found.cost < best.cost:
             best = found
     assert best is not None
-    beta = best.x
+    beta = _ordered(model, best.x)
     spread = float(np.clip(np.median(np.abs(residuals(beta))) * 1.48, 0.15, 0.8))
     x = np.zeros(len(model.names))
     k, q = model.fixed_effects, len(model.etas)
@@ -67,6 +67,19 @@ def pooled_start(model: PopulationModel, data: PopulationData, seed: int = 1) ->
         sigma["additive"] = math.log(0.5 * floor)
     x[-len(ERRORS[model.error]) :] = [sigma[name] for name in ERRORS[model.error]]
     return x
+
+
+def _ordered(model: PopulationModel, beta: np.ndarray) -> np.ndarray:
+    """Return the thetas with the faster of two peripheral compartments second: their names may be exchanged."""
+    outer = ("Q2", "V2", "Q3", "V3")
+    if not set(outer) <= set(model.parameters) or any(r.parameter in outer for r in model.relations):
+        return beta
+    q2, v2, q3, v3 = (model.parameters.index(name) for name in outer)
+    if beta[q2] - beta[v2] >= beta[q3] - beta[v3]:
+        return beta
+    swapped = beta.copy()
+    swapped[[q2, v2, q3, v3]] = beta[[q3, v3, q2, v2]]
+    return swapped
 
 
 def _guesses(model: PopulationModel, data: PopulationData, rng: np.random.Generator) -> np.ndarray:
@@ -84,7 +97,9 @@ def _guesses(model: PopulationModel, data: PopulationData, rng: np.random.Genera
     ke = between(0.1, 20.0) / span
     made = {
         "V": volume, "V1": volume, "KE": ke, "CL": ke * volume, "KA": ke * between(1.5, 40.0),
-        "Q": ke * volume * between(0.1, 10.0), "V2": volume * between(0.2, 5.0), "K12": ke * between(0.1, 10.0),
+        "Q": ke * volume * between(0.1, 10.0), "V2": volume * between(0.2, 5.0),
+        "Q2": ke * volume * between(0.5, 20.0), "Q3": ke * volume * between(0.05, 2.0),
+        "V3": volume * between(0.5, 10.0), "K12": ke * between(0.1, 10.0),
         "K21": ke * between(0.1, 10.0), "TLAG": 0.01 * span * between(0.1, 1.0), "F": np.ones(GUESSES),
     }  # fmt: skip
     beta = np.zeros((GUESSES, model.fixed_effects))

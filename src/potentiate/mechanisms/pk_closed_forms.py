@@ -1,4 +1,4 @@
-"""Concentrations of linear compartment models in closed form: one and two compartments, bolus, infusion, first order.
+"""Concentrations of linear models of one to three compartments in closed form: bolus, infusion, first order.
 
 The response of the central compartment to a bolus is a sum of exponentials; infusions, absorption and repeated doses
 are sums and convolutions of it. Every function takes ``numpy`` or ``jax.numpy`` as `xp`, and can be differentiated
@@ -23,6 +23,8 @@ STRUCTURES: dict[str, tuple[tuple[str, ...], ...]] = {
     "one-compartment-oral": (("KA", "CL", "V"), ("KA", "KE", "V"), ("KA", "CL", "KE")),
     "two-compartment-iv": (("CL", "V1", "Q", "V2"), ("KE", "V1", "K12", "K21")),
     "two-compartment-oral": (("KA", "CL", "V1", "Q", "V2"), ("KA", "KE", "V1", "K12", "K21")),
+    "three-compartment-iv": (("CL", "V1", "Q2", "V2", "Q3", "V3"),),
+    "three-compartment-oral": (("KA", "CL", "V1", "Q2", "V2", "Q3", "V3"),),
 }
 
 #: Parameters that an oral structure may have besides: lag time (h), and the part of swallowed doses that arrives.
@@ -30,8 +32,9 @@ OPTIONAL = ("TLAG", "F")
 
 #: parameter -> its unit; {volume} is that of amount over concentration.
 PARAMETER_UNITS = {
-    "KA": "1/h", "KE": "1/h", "K12": "1/h", "K21": "1/h", "CL": "{volume}/h", "Q": "{volume}/h", "V": "{volume}",
-    "V1": "{volume}", "V2": "{volume}", "TLAG": "h", "F": "",
+    "KA": "1/h", "KE": "1/h", "K12": "1/h", "K21": "1/h", "CL": "{volume}/h", "Q": "{volume}/h",
+    "Q2": "{volume}/h", "Q3": "{volume}/h", "V": "{volume}", "V1": "{volume}", "V2": "{volume}", "V3": "{volume}",
+    "TLAG": "h", "F": "",
 }  # fmt: skip
 
 
@@ -119,6 +122,8 @@ def disposition(structure: str, p: Mapping[str, Any], *, xp: Any = np) -> tuple[
     if structure.startswith("one"):
         volume = p["V"] if "V" in p else p["CL"] / p["KE"]
         return [1.0 / volume], [p["KE"] if "KE" in p else p["CL"] / volume]
+    if structure.startswith("three"):
+        return _three(p, xp)
     volume = p["V1"]
     ke = p["KE"] if "KE" in p else p["CL"] / volume
     k12 = p["K12"] if "K12" in p else p["Q"] / volume
@@ -130,6 +135,27 @@ def disposition(structure: str, p: Mapping[str, Any], *, xp: Any = np) -> tuple[
     a = (fast - k21) / (fast - slow) / volume
     b = (k21 - slow) / (fast - slow) / volume
     return [a, b], [fast, slow]
+
+
+def _three(p: Mapping[str, Any], xp: Any) -> tuple[list[Any], list[Any]]:
+    """Return coefficients and rates of three compartments: the cubic has three real roots, found by a cosine."""
+    volume = p["V1"]
+    ke, k12, k13 = p["CL"] / volume, p["Q2"] / volume, p["Q3"] / volume
+    k21, k31 = p["Q2"] / p["V2"], p["Q3"] / p["V3"]
+    sum_ = ke + k12 + k13 + k21 + k31
+    pairs = ke * (k21 + k31) + k21 * k31 + k12 * k31 + k13 * k21
+    spread = xp.sqrt(sum_**2 / 9.0 - pairs / 3.0)
+    turn = (sum_ / 3.0) ** 3 - sum_ * pairs / 6.0 + 0.5 * ke * k21 * k31
+    angle = xp.arccos(xp.clip(turn / spread**3, -1.0 + 1e-15, 1.0 - 1e-15)) / 3.0
+    fast = sum_ / 3.0 + 2.0 * spread * xp.cos(angle)
+    middle = sum_ / 3.0 + 2.0 * spread * xp.cos(angle - 2.0 * np.pi / 3.0)
+    slow = ke * k21 * k31 / (fast * middle)  # the product of the roots: no cancellation
+    rates = [fast, middle, slow]
+    coefficients = []
+    for i, rate in enumerate(rates):
+        others = [r for j, r in enumerate(rates) if j != i]
+        coefficients.append((k21 - rate) * (k31 - rate) / ((others[0] - rate) * (others[1] - rate)) / volume)
+    return coefficients, rates
 
 
 def concentration(
