@@ -137,8 +137,12 @@ class Likelihood:
 
     # -------------------------------------------------------------------------------------------------- the modes
 
-    def _modes(self, x: np.ndarray, start: np.ndarray | None = None) -> _Modes:
-        """Return the modes: Newton's method, steps quartered where they do not lead downhill."""
+    def _modes(self, x: np.ndarray, start: np.ndarray | None = None, *, regroup: bool = True) -> _Modes:
+        """Return the modes: Newton's method, steps quartered where they do not lead downhill.
+
+        Among many subjects those that take long go on in a group of their own, where `regroup`.
+        """
+        regroup = regroup and len(self.there) > MANY
         n, q = len(self.there), len(self._index)
         inverse = np.linalg.inv(omega_of(self.model, x))
         log_det = float(np.linalg.slogdet(inverse)[1])
@@ -147,7 +151,7 @@ class Likelihood:
         eta = np.zeros((n, q)) if start is None else start
         trial = eta
         going = np.ones(n, dtype=bool)
-        for _ in range(MOST_STEPS if n <= MANY else FEW_STEPS):
+        for _ in range(FEW_STEPS if regroup else MOST_STEPS):
             f, fu, fuu = self._model(self._logs(x, trial))
             e = residual_error(self.model, x, f, self.data)
             joint = 0.5 * ((self.there * e.m).sum(axis=1) + np.einsum("ni,ij,nj->n", trial, inverse, trial) - log_det)
@@ -175,14 +179,14 @@ class Likelihood:
                 break
             trial = np.where(going[:, None], best.eta + length[:, None] * step, best.eta)
         assert best is not None
-        return best if n <= MANY or not going.any() else self._finished(x, best, np.flatnonzero(going))
+        return self._finished(x, best, np.flatnonzero(going)) if regroup and going.any() else best
 
     def _finished(self, x: np.ndarray, modes: _Modes, left: np.ndarray) -> _Modes:
         """Return the modes after those that are left went on, filled up to a size that is compiled once."""
         size = next((g for g in GROUPS if g >= left.size), left.size)
         rows = np.concatenate([left, np.full(size - left.size, left[0])])
         group = Likelihood(self.model, self.data.take(rows), self.method, self.nodes)
-        found = group._modes(x, modes.eta[rows])
+        found = group._modes(x, modes.eta[rows], regroup=False)
         made = {}
         for field in dataclasses.fields(_Modes):
             whole = getattr(modes, field.name).copy()
