@@ -7,7 +7,9 @@ import dataclasses
 import pytest
 
 from potentiate.evidence.claim_answer import answer_claim, answer_document
-from potentiate.evidence.claim_records import Line, directions_of, gap_line, records_of, says_of
+from potentiate.evidence.claim_documents import gap_line
+from potentiate.evidence.claim_line import Line, directions_of, says_of
+from potentiate.evidence.claim_records import records_of
 from potentiate.evidence.claim_verdict import independent, judge, verdict_of
 from potentiate.evidence.ruler import ruler
 from potentiate.library.claim import Claim, find_claim

@@ -14,7 +14,8 @@ from ..library.compound import Compound, find_compound
 from ..library.finding_index import all_findings
 from ..library.rule import find_rule
 from ..library.vocabulary import find_outcome
-from .claim_records import GROUPS, Group, Line, asked_population, records_of
+from .claim_line import GROUPS, Group, Line, asked_population
+from .claim_records import records_of
 from .claim_verdict import Judged, decided, independent, judge
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def answer(claim: Claim, text: str, document: str | None, assumed: Sequence[str]
     reach = _reach(claim)
     noted = list(assumed)
     if claim.population is None and claim.kind == "effect":
-        noted.append("population: healthy people, because the claim names none")
+        noted.append(f"population: {show_population(claim)}, because the claim names none")
     return ClaimAnswer(text, claim, document, tuple(noted), tuple(lines), judged, reach,
                        tuple(_change(claim, lines, judged, reach)))  # fmt: skip
 
@@ -207,7 +208,7 @@ def _reach(claim: Claim) -> Reach | None:
 
 def _exposure(claim: Claim, compound: Compound) -> Exposure | None:
     """Return the courses after the dose of the claim; None where it gives none or no model of it is on record."""
-    if claim.dose is None or not claim.dose.lower().endswith(("mg", "mg/kg")):
+    if claim.dose is None or not claim.dose.lower().endswith((" g", "mg", "mg/kg")):
         return None
     from ..exposure.expose import expose
     from ..exposure.regimen import parse_regimen
@@ -221,7 +222,7 @@ def _exposure(claim: Claim, compound: Compound) -> Exposure | None:
 def _routes(compound: Compound) -> list[str]:
     found = []
     for name in compound.metabolites:
-        ids = [f.id for f in all_findings() if f.subject == name]
+        ids = [f.id for f in all_findings() if f.subject == name and compound.id in f.partners]
         if ids:
             found.append(f"{find_compound(name).name} ({', '.join(ids[:4])})")
     return found
@@ -264,7 +265,7 @@ def _change(claim: Claim, lines: Sequence[Line], judged: Judged, reach: Reach | 
         found.append(f"a page of the work itself: {claim.cites.text}")
     if claim.kind in ("effect", "combination", "rule") or (claim.kind == "mechanism" and not judged.studies):
         compared = " against each alone" if claim.kind == "combination" or len(claim.subject) > 1 else ""
-        trial = "one randomised, blinded trial" if judged.studies == 0 else "a larger randomised trial by another group"
+        trial = "one randomised, blinded trial" if judged.studies == 0 else "a larger randomised trial, by others,"
         tail = ""
         if reach is not None and (not reach.ruler.gap.known or reach.ruler.gap.value > 0):
             tail = ", with plasma or CSF concentrations" + (" of its metabolites" if reach.routes else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .claim_answer import ClaimAnswer, show_outcome, show_population, show_subject
-from .claim_records import Group, Line
+from .claim_line import Group, Line
 from .claim_verdict import decided
 
 COLUMNS = ("about", "answer", "records")

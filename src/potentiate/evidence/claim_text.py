@@ -42,7 +42,8 @@ _YIELDS = {
     "ampa-function": ("desensitization", "deactivation", "ampa-binding", "ampa-calcium"),
     "ltp": ("after-ltp",), "cognition": ("synergy",), "fatigue": ("synergy",),
     # a disease says who, where something else says what
-    "dementia-course": ("memory", "cognition", "attention", "mood"), "depression": ("memory", "cognition", "mood"),
+    "dementia-course": ("memory", "cognition", "attention", "mood"),
+    "depression": ("memory", "cognition", "mood", "breathing"),
 }  # fmt: skip
 #: "does not improve": people gain nothing.
 _GAINS_NOT = re.compile(
@@ -150,6 +151,8 @@ def _subjects(text: str) -> dict[str, str]:
     rest = text
     for name, identifier in _names():
         pattern = rf"(?<![\w]){re.escape(name)}(?:s)?(?![\w])"
+        if identifier in _TARGETS:  # "AMPA receptors" are what is acted on
+            pattern += "(?! receptor| site)"
         if name.casefold() not in rest.casefold():
             continue
         hit = re.search(pattern, rest, flags=re.IGNORECASE)

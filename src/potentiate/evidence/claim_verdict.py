@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from ..library.claim import Claim
 from ..library.finding_index import all_findings
-from .claim_records import ELSEWHERE, PEOPLE, Line
+from .claim_line import ELSEWHERE, PEOPLE, Line
 
 #: The closed list of answers, strongest first.
 Verdict = Literal[
@@ -191,7 +191,8 @@ def _flaws(
     unposted = [x for x in lines if x.group == "not posted"]
     told = [s for s in studies if any(f.startswith("publication") for x in s for f in x.flaws)]
     if unposted or told:
-        found.append(f"publication: {len(unposted)} studies without a posted or read result" if unposted
+        many = "1 study" if len(unposted) == 1 else f"{len(unposted)} studies"
+        found.append(f"publication: {many} without a posted or read result" if unposted
                      else "publication: results withheld or by the maker only")  # fmt: skip
     if claim.kind == "mechanism" and labs == 1:
         found.append("one laboratory")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from ..library.finding import find_finding
 from ..library.source import SourceDocument, Statement, find_source
 from .claim_answer import answer_document
-from .claim_records import Line
+from .claim_line import Line
 from .claim_verdict import Verdict, decided
 
 Word = Literal["reproduces", "supports", "qualifies", "contradicts", "not on record", "outside"]

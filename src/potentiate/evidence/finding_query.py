@@ -13,7 +13,7 @@ from ..library.compound import find_compound, known_names, normalise
 from ..library.finding import Finding
 from ..library.finding_index import all_findings
 from ..library.vocabulary import find_outcome, find_population, starts, vocabulary
-from .claim_records import directions_of
+from .claim_line import directions_of
 
 #: What can be asked for, as ``field:value``.
 FIELDS = {

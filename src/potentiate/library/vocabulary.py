@@ -68,6 +68,8 @@ class OutcomeWord(Document):
     titles: tuple[Text, ...] = ()
     targets: tuple[Target, ...] = ()
     better: Literal["more", "less"] = "more"
+    #: the group of people that the outcome itself names
+    implies: Key | None = None
     #: a record of a structure (a crystal, a site) says that the outcome is there
     structures: bool = False
 
@@ -116,6 +118,8 @@ class Vocabulary(Document):
         for o in self.outcomes:
             if o.part_of is not None and o.part_of not in known:
                 raise ValueError(f"{o.id} is part of {o.part_of!r}, which is no outcome")
+            if o.implies is not None and o.implies not in {p.id for p in self.populations}:
+                raise ValueError(f"{o.id} implies {o.implies!r}, which is no group of people")
         return self
 
     def parts_of(self, identifier: str) -> list[OutcomeWord]:

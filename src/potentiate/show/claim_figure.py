@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..evidence.claim_records import Group
+from ..evidence.claim_line import Group
 from ..evidence.claim_verdict import independent
 from .style import (
     BLACK,
