@@ -20,6 +20,8 @@ LOOKUPS = [
     ("compound", "aniracetam"), ("compound", "imuracetam"), ("compound", "--list"),
     ("compound", "--list", "--kind", "extract"), ("conventions",), ("conventions", "rise"), ("cite",),
     ("cite", "Partin1996", "aniracetam"), ("cite", "--all"), ("doctor",), ("patch", "--schemes"),
+    ("claim", "Aniracetam improves memory in healthy people"), ("evidence", "cx614"),
+    ("evidence", "--source", "003"),
     ("stack", "--list"), ("compound", "CX717", "roon", "--table"),
 ]  # fmt: skip
 RUNS = [
