@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 
 import pytest
 import yaml
@@ -200,12 +201,17 @@ class TestSources:
 
     @pytest.mark.parametrize("name", source_ids())
     def test_commands_exist(self, name):
+        import cyclopts
+
         from potentiate.cli import COMMANDS
 
+        app = cyclopts.App()
+        for verb, (target, _) in COMMANDS.items():
+            app.command(target, name=verb)
         for s in find_source(name).statements:
             for command in s.commands:
-                verb, *words = command.split()
-                assert verb in COMMANDS
+                verb, *words = shlex.split(command)
+                app.parse_args([verb, *words], exit_on_error=False, print_error=False)
                 if words and not words[0].startswith("-"):
                     assert find_stack(words[0]) if verb == "stack" else find_compound(words[0])
 

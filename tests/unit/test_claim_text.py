@@ -50,6 +50,11 @@ def test_a_dose_is_kept_and_simulated():
     assert "after 200 mg by mouth (simulated)" in found.reach.text
 
 
+def test_what_a_terminal_would_obey_is_not_printed():
+    found = answer_claim("Aniracetam \x1b[31mimproves\x07 memory\u202e\nnow")
+    assert found.text == "Aniracetam [31mimproves memory now"
+
+
 def test_a_comparison_names_what_it_is_against():
     claim = understand("Noopept improves memory better than piracetam").claim
     assert (claim.subject, claim.comparator) == (("noopept",), "piracetam")

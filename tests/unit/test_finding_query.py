@@ -86,6 +86,9 @@ class TestQuery:
     def test_fields_by_name_are_the_same(self):
         assert query(compound="cx516", level="human") == query("compound:cx516 level:human")
 
+    def test_little_words_ask_for_nothing(self):
+        assert query("caffeine and anxiety") == query("caffeine anxiety")
+
     def test_a_wider_outcome_holds_its_parts(self):
         assert {f.id for f in query("cx516 outcome:memory")} < {f.id for f in query("cx516 outcome:cognition")}
 

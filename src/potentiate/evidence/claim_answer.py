@@ -151,10 +151,10 @@ def answer_claim(
     >>> answer_claim("Aniracetam improves memory in healthy people").judged.verdict
     'not supported'
     """
-    from .claim_text import understand
+    from .claim_text import cleaned, understand
 
     understood = understand(text, subject=subject, outcome=outcome, population=population)
-    return answer(understood.claim, text, understood.document, understood.assumed)
+    return answer(understood.claim, cleaned(text), understood.document, understood.assumed)
 
 
 def answer_document(identifier: str) -> ClaimAnswer:

@@ -93,7 +93,7 @@ def _tally(lines: Sequence[Line]) -> str:
 
 
 def _texts(lines: Sequence[Line]) -> str:
-    first = lines[:2]
+    first = (decided(lines) or list(lines))[:2]
     more = f"; and {len(lines) - len(first)} more" if len(lines) > len(first) else ""
     return "; ".join(_short(x) for x in first) + more
 

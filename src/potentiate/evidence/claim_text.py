@@ -107,9 +107,14 @@ def understand(
     return Understood(claim, None, tuple(assumed))
 
 
-def _checked(text: str) -> str:
+def cleaned(text: str) -> str:
+    """Return text on one line, without control characters: it is printed, and a terminal would obey them."""
     text = " ".join(unicodedata.normalize("NFKC", text).split())
-    text = "".join(c for c in text if unicodedata.category(c)[0] != "C")
+    return "".join(c for c in text if unicodedata.category(c)[0] != "C").strip()
+
+
+def _checked(text: str) -> str:
+    text = cleaned(text)
     if not re.search(r"\w", text):
         raise UsageError("The claim is empty", do='for example: potentiate claim "Aniracetam improves memory"')
     if len(text) > MAX_LETTERS:

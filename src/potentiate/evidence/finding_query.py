@@ -14,6 +14,7 @@ from ..library.finding import Finding
 from ..library.finding_index import all_findings
 from ..library.vocabulary import find_outcome, find_population, starts, vocabulary
 from .claim_line import directions_of
+from .claim_text import cleaned
 
 #: What can be asked for, as ``field:value``.
 FIELDS = {
@@ -34,6 +35,8 @@ FIELDS = {
 }
 _LEVELS = get_args(Finding.model_fields["level"].annotation)
 _DESIGNS = get_args(Finding.model_fields["design"].annotation)
+#: Words of a query that ask for nothing.
+_LITTLE = frozenset({"and", "or", "in", "on", "of", "the", "a", "an", "with", "for", "to"})
 #: A value of a cell is cut here; the exports hold everything.
 WIDE = 90
 
@@ -88,6 +91,7 @@ def query(text: str = "", **fields: str) -> list[Finding]:
 
 def parse_query(text: str = "", **fields: str) -> Query:
     """Read a query; see :func:`query`."""
+    text = cleaned(text)
     if len(text) > 500:
         raise UsageError(f"The query has {len(text)} letters", do="ask with at most 500")
     try:
@@ -100,7 +104,7 @@ def parse_query(text: str = "", **fields: str) -> Query:
         if re.match(r"^[A-Za-z_]+:\S", word):
             field, value = word.split(":", 1)
             terms.append((_field(field), value))
-        else:
+        elif word.casefold() not in _LITTLE:
             plain.append(word)
     terms += _plain(plain)
     return Query(text, tuple((f, _value(f, v)) for f, v in terms))

@@ -11,14 +11,14 @@ from .page import page_of, paragraph, section, table, text
 if TYPE_CHECKING:
     from ..evidence.claim_answer import ClaimAnswer
 
-_RECORD = ("record", "nearness", "says", "what", "design", "n", "paid by", "flaws")
+_RECORD = ("record", "nearness", "says", "what", "design", "n", "work", "paid by", "flaws")
 
 
 def claim_page(found: ClaimAnswer) -> str:
     """Return the page."""
     judged = found.judged
     lines = [
-        (x.id, x.group, x.says, x.text, x.design, x.n or "-", x.funding or "-", "; ".join(x.flaws) or "-")
+        (x.id, x.group, x.says, x.text, x.design, x.n or "-", x.study, x.funding or "-", "; ".join(x.flaws) or "-")
         for x in found.lines
     ]
     return page_of(
