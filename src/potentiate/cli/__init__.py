@@ -25,6 +25,8 @@ COMMANDS = {
     "validate": ("potentiate.cli.validate:validate", "Score every finding; failures first, with the suspected cause."),
     "evidence": ("potentiate.cli.evidence:evidence", "Findings by compound, level, outcome ...; the sources answered."),
     "claim": ("potentiate.cli.claim:claim", "What is on record about a claim in plain words."),
+    "predict": ("potentiate.cli.predict:predict", "Freeze a prediction; score it when data have come."),
+    "report": ("potentiate.cli.report:report", "One document from runs."),
     "convert": ("potentiate.cli.convert:convert", "Export a scheme or a recording."),
     "conventions": ("potentiate.cli.conventions:conventions", "How quantities are defined here."),
     "cite": ("potentiate.cli.cite:cite", "The bibliography of a run, a scheme, a compound."),

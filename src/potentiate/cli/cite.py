@@ -59,7 +59,7 @@ def cite(
     if all_ and what:
         raise UsageError("Give --all or what to cite, not both")
     unlisted: list[str] = []
-    keys = list(bibliography()) if all_ else [key for item in what for key in _keys(item, unlisted)]
+    keys = list(bibliography()) if all_ else [key for item in what for key in keys_of(item, unlisted)]
     entries = [reference(key) for key in dict.fromkeys(keys)] if (all_ or what) else []
     if not all_:
         entries.append(SOFTWARE)
@@ -80,7 +80,8 @@ def cite(
     )  # fmt: skip
 
 
-def _keys(item: str, unlisted: list[str]) -> list[str]:
+def keys_of(item: str, unlisted: list[str]) -> list[str]:
+    """Return the keys of a run, a scheme, a compound, a finding or a work; what has none is added to `unlisted`."""
     path = Path(item)
     if path.is_dir() or path.name == "results.json":
         return _of_run(path if path.name == "results.json" else path / "results.json", unlisted)

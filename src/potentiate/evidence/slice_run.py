@@ -146,7 +146,7 @@ class Run:
             action = find_action(self.arm.drug)
             assert action is not None
             bath[self.arm.drug] = action.concentration_uM(self.arm.concentration)
-        return drugs_in(bath)
+        return drugs_in(bath, on_interneurons=self.arm.on_interneurons)
 
     @property
     def learned(self) -> Learned:

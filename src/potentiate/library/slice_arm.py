@@ -120,6 +120,8 @@ class SliceArmDoc(Document):
     drug: str | None = None
     concentration: str | None = None  # "1.5 mM", or "saturating"
     when: Literal["before", "after_induction", "throughout"] | None = None
+    #: whether modulators reach the AMPA receptors of interneurons (in the model only: no experiment can keep them off)
+    on_interneurons: bool = True
     receptor_variant: str | None = None
     blockers: dict[str, str] = {}
     blocked_processes: list[Literal["exocytosis"]] = []
