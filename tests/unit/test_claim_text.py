@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from potentiate.errors import PotentiateError, UnknownNameError, UsageError
+from potentiate.evidence import claim_text
 from potentiate.evidence.claim_answer import answer_claim
 from potentiate.evidence.claim_text import understand
+from potentiate.library.claim import all_claims
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,35 @@ def test_what_is_understood(text, subject, outcome, direction, population):
         direction,
         population,
     )
+
+
+def test_plain_words_and_documents_agree(monkeypatch):
+    """The wordings of claims on record, read as plain words, mean nearly always what their documents say."""
+    monkeypatch.setattr(claim_text, "_document", lambda text: None)
+    claims = [c for c in all_claims() if c.kind != "rule"]
+    same = 0
+    for c in claims:
+        try:
+            read = understand(c.text).claim
+        except UsageError:
+            continue  # asked back: not misunderstood
+        same += (set(c.subject), c.outcome, c.direction) == (set(read.subject), read.outcome, read.direction)
+    assert same >= 0.9 * len(claims), f"{same} of {len(claims)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "unit"),
+    [
+        ("Caffeine gum peaks within 10 minutes", 0, 10, "min"),
+        ("Caffeine has a half-life of 3 to 7 hours", 3, 7, "h"),
+        ("Sublingual caffeine starts to act within seconds", 0, 1, "min"),
+        ("Pregnancy gives caffeine a half-life 2-4 times as long", 2, 4, "fold"),
+    ],
+)
+def test_numbers_of_exposure(text, low, high, unit):
+    number = understand(text).claim.number
+    assert number is not None
+    assert (number.low, number.high, number.unit) == (low, high, unit)
 
 
 def test_a_wording_on_record_is_its_document():

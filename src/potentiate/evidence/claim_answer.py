@@ -85,11 +85,6 @@ class ClaimAnswer:
         return found
 
     @property
-    def nulls(self) -> list[Line]:
-        """Return direct lines that are against: nulls among them."""
-        return [x for x in self.of("direct") if "against" in x.says]
-
-    @property
     def funded(self) -> list[Line]:
         """Return lines whose study was paid for by somebody with an interest in it."""
         return [x for x in self.lines if x.funding]
@@ -242,7 +237,9 @@ def show_outcome(claim: Claim) -> str:
     assert claim.outcome is not None
     name = find_outcome(claim.outcome).name
     if claim.number is not None:
-        return f"{name} {claim.number.low:g} to {claim.number.high:g} {claim.number.unit}"
+        low, high = claim.number.low, claim.number.high
+        span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        return f"{name} {span} {claim.number.unit}"
     told = {"none": "no change", "not better": "no better"}.get(claim.direction, claim.direction)
     return f"{name}: {told}"
 
@@ -264,7 +261,7 @@ def _change(claim: Claim, lines: Sequence[Line], judged: Judged, reach: Reach | 
     if judged.verdict == "unverifiable" and claim.cites is not None:
         found.append(f"a page of the work itself: {claim.cites.text}")
     if claim.kind in ("effect", "combination", "rule") or (claim.kind == "mechanism" and not judged.studies):
-        compared = " against each alone" if claim.kind == "combination" or len(claim.subject) > 1 else ""
+        compared = " against each alone" if len(claim.subject) > 1 else ""
         trial = "one randomised, blinded trial" if judged.studies == 0 else "a larger randomised trial, by others,"
         tail = ""
         if reach is not None and (not reach.ruler.gap.known or reach.ruler.gap.value > 0):

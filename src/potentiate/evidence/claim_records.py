@@ -84,8 +84,8 @@ def _of_findings(claim: Claim, outcome: OutcomeWord, pool: tuple[Finding, ...]) 
             speaks = outcome
         broad = speaks is None and wider is not None and bool(wider.reads(text))
         if speaks is None and not broad:
-            searched = f.protocol.startswith("search of the curator") and outcome.family in ("behaviour", "combination")
-            if not (searched and f.subject in meant):
+            # who found nothing at all found nothing of this either
+            if not (f.protocol.startswith("search of the curator") and f.observable == "any effect"):
                 continue
             speaks = outcome
         read = speaks or wider

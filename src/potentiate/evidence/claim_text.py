@@ -9,10 +9,11 @@ import unicodedata
 from collections.abc import Sequence
 
 from ..errors import UnknownNameError, UsageError, nearest
-from ..library.claim import KIND_OF, Claim, all_claims, claim_ids, find_claim
+from ..library.claim import KIND_OF, Claim, Number, all_claims, claim_ids, find_claim
 from ..library.compound import find_compound, known_names, normalise
 from ..library.finding_index import all_findings
 from ..library.vocabulary import Claimed, OutcomeWord, find_outcome, find_population, starts, vocabulary
+from .claim_line import NEAR
 
 #: A claim longer than this is a text.
 MAX_LETTERS = 300
@@ -39,7 +40,7 @@ will with without work works worse years you your improves improve improved
 
 #: Outcomes that yield to others in the same sentence.
 _YIELDS = {
-    "ampa-function": ("desensitization", "deactivation", "ampa-binding", "ampa-calcium"),
+    "ampa-function": ("desensitization", "deactivation", "ampa-binding", "ampa-calcium", "ampa-agonism", "reach"),
     "ltp": ("after-ltp",), "cognition": ("synergy",), "fatigue": ("synergy",),
     # a disease says who, where something else says what
     "dementia-course": ("memory", "cognition", "attention", "mood"),
@@ -100,9 +101,13 @@ def understand(
             names.pop(compared, None)
             assumed.append(f"compared with {find_compound(compared).name}")
     dose = _DOSE.search(text)
+    number = _number(text) if meant.family == "exposure" else None
+    if number is not None:
+        assumed = [f"a number is met within a factor of {NEAR:g}"]
     claim = Claim(
         id="asked", text=text, kind=KIND_OF[meant.family], subject=tuple(sorted(names)), outcome=meant.id,
         direction=direction, population=who, dose=dose.group(0) if dose else None, comparator=compared,
+        number=number,
     )  # fmt: skip
     return Understood(claim, None, tuple(assumed))
 
@@ -190,6 +195,8 @@ def _outcome(text: str, subject: tuple[str, ...]) -> OutcomeWord:
     for general, special in _YIELDS.items():
         if general in hits and any(s in hits for s in special):
             hits.pop(general)
+    if len(hits) > 1:
+        hits.pop("more-is-better", None)  # "is better for memory"
     if len(hits) == 1:
         return find_outcome(next(iter(hits)))
     on_record = outcomes_on_record(subject)
@@ -254,8 +261,10 @@ def _direction(text: str, outcome: OutcomeWord) -> tuple[Claimed, list[str]]:
         return "increase", []
     if outcome.family == "behaviour" and _GAINS_NOT.search(text):
         return "not better", []
-    if hits["none"]:
+    if hits["none"] or re.match(r"no\b", text, flags=re.IGNORECASE):
         return "none", []
+    if starts(outcome.less, text):
+        return "decrease", []
     if hits["decrease"] and not hits["increase"]:
         return "decrease", []
     if hits["increase"] and not hits["decrease"]:
@@ -265,6 +274,24 @@ def _direction(text: str, outcome: OutcomeWord) -> tuple[Claimed, list[str]]:
         return first[1], [f"direction: {first[1]}, the first verb of the sentence"]  # type: ignore[return-value]
     assumed: Claimed = "increase" if outcome.better == "more" or outcome.family == "harm" else "decrease"
     return assumed, [f"direction: {assumed}, because the claim has no verb that is known"]
+
+
+_SPAN = re.compile(
+    r"(?P<within>within |in under |less than )?(?P<a>\d+(?:\.\d+)?)(?:\s*(?:to|-|–|and)\s*(?P<b>\d+(?:\.\d+)?))?\s*"
+    r"(?P<unit>s|sec(?:ond)?s?|min(?:ute)?s?|h|hours?|fold|times|-fold)\b",
+    re.IGNORECASE,
+)
+_UNITS = {"s": "s", "m": "min", "h": "h", "f": "fold", "t": "fold", "-": "fold"}
+
+
+def _number(text: str) -> Number | None:
+    """Return the span of time, or the fold, that a text claims."""
+    match = _SPAN.search(text)
+    if match is None:
+        return Number(low=0, high=1, unit="min") if starts(("in seconds", "within seconds"), text) else None
+    first, last = float(match["a"]), float(match["b"] or match["a"])
+    low, high = sorted((0.0 if match["within"] and not match["b"] else first, last))
+    return Number(low=low, high=high, unit=_UNITS[match["unit"][0].lower()])
 
 
 def _no_subject(text: str) -> UsageError:

@@ -70,6 +70,8 @@ class OutcomeWord(Document):
     better: Literal["more", "less"] = "more"
     #: the group of people that the outcome itself names
     implies: Key | None = None
+    #: words that claim less of it: "faster" is less time
+    less: tuple[Text, ...] = ()
     #: a record of a structure (a crystal, a site) says that the outcome is there
     structures: bool = False
 
