@@ -366,3 +366,26 @@ def test_many_people_are_those_that_few_are(people, model, monkeypatch):
         assert a == pytest.approx(b, abs=1e-7)
     warm = Likelihood(model, data).evaluate(x, etas + 0.1)
     assert warm[0] == pytest.approx(value, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("amount", "value", "error"),
+    [("1e300", "3", NumericalError), ("100", "1e-300", NumericalError), ("100", "0", DataError)],
+)
+def test_absurd_numbers_end_in_a_sentence(tmp_path, amount, value, error):
+    """No warning, no traceback of the linear algebra."""
+    path = tmp_path / "pk.csv"
+    rows = "".join(f"{k},0,{amount},.\n{k},1,.,{value}\n{k},4,.,{value}\n" for k in (1, 2, 3))
+    path.write_text("ID,TIME (h),AMT (mg),DV (mg/L)\n" + rows)
+    with pytest.raises(error):
+        fit_population(population_model("one-compartment-iv"), read_pk_table(path), starts=1)
+
+
+def test_people_who_are_the_same_have_variances_that_may_be_zero(tmp_path):
+    path = tmp_path / "pk.csv"
+    rows = "".join(f"{k},0,100,.\n{k},1,.,3.1\n{k},4,.,1.9\n{k},9,.,1.1\n" for k in range(5))
+    path.write_text("ID,TIME (h),AMT (mg),DV (mg/L)\n" + rows)
+    found = fit_population(population_model("one-compartment-iv"), read_pk_table(path), starts=1)
+    assert {found["omega CL"].word, found["omega V"].word} == {"one-sided"}
+    assert found["omega CL"].low == 0
+    assert math.isfinite(diagnostics(found).cwres.std())

@@ -252,15 +252,23 @@ def fit_population(
         raise UnknownNameError("method", method, METHODS, do=f"one of {', '.join(METHODS)}")
     if not 1 <= nodes <= 25:
         raise UsageError(f"{nodes} nodes", do="1 to 25 per eta")
+    with np.errstate(all="ignore"):  # what is not a number is asked for where it matters
+        return _fitted(model, table, method, nodes, start or {}, fix, starts, intervals, seed, progress)
+
+
+def _fitted(
+    model: PopulationModel, table: PkTable, method: Method, nodes: int, start: Mapping[str, float], fix: Sequence[str],
+    starts: int, intervals: Intervals, seed: int, progress: Progress | None,
+) -> PopulationFit:  # fmt: skip
     began = time.perf_counter()
     data = population_data(model, table)
-    x0, fixed = _start(model, data, start or {}, fix, seed)
+    x0, fixed = _start(model, data, start, fix, seed)
     likelihood = Likelihood(model, data, method, nodes)
     _check_zeros(likelihood, x0)
 
     function = _Search(likelihood)
     bounds = _bounds(model, data, x0, fixed)
-    if method != "focei" and not set(start or {}) >= set(model.names):
+    if method != "focei" and not set(start) >= set(model.names):
         x0 = _approached(model, data, x0, bounds)
     rng = np.random.default_rng(seed)
     scatter = np.where(fixed, 0.0, 0.3)

@@ -75,6 +75,8 @@ def population_data(model: PopulationModel, table: PkTable) -> PopulationData:
     people = table.subjects
     if len(people) < 2:
         raise UsageError("One subject is no population", where=table.where, do="give several, or measure --as nca")
+    if not any((s.concentration > 0).any() for s in people):
+        raise DataError("All observations are 0", where=table.where, why="there is nothing to fit", do="check DV")
     n, m = len(people), max(s.t_h.size for s in people)
     d = max(len(s.doses) for s in people)
     t, y, there = np.zeros((n, m)), np.zeros((n, m)), np.zeros((n, m), dtype=bool)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import NumericalError, UsageError
 from ..mechanisms.pk_closed_forms import GivenDoses, concentration
 from .population import PopulationFit
 from .population_model import omega_of, omega_root
@@ -53,6 +53,11 @@ class Diagnostics:
 
 def diagnostics(fit: PopulationFit) -> Diagnostics:
     """Return predictions, residuals and shrinkage of a fit."""
+    with np.errstate(all="ignore"):
+        return _diagnostics(fit)
+
+
+def _diagnostics(fit: PopulationFit) -> Diagnostics:
     model, data = fit.model, fit.data
     there = data.there
     typical = fit.likelihood.details(fit.x, np.zeros_like(fit.etas))["f"]
@@ -60,6 +65,9 @@ def diagnostics(fit: PopulationFit) -> Diagnostics:
     slope = np.where(there[..., None], found["slope"], 0.0)
     variance = np.where(there, found["variance"], 1.0)
     omega = omega_of(model, fit.x)
+    if not all(np.isfinite(a[there]).all() for a in (typical, found["f"], slope, variance)):
+        raise NumericalError("Predictions are not numbers", why="the fit ended where the model overflows",
+                             do="give starting values, or a simpler model")  # fmt: skip
     expected = found["f"] - np.einsum("njk,nk->nj", slope, fit.etas)
     covariance = np.einsum("njk,kl,nml->njm", slope, omega, slope)
     covariance = covariance + np.eye(there.shape[1]) * variance[:, None, :]
@@ -102,8 +110,9 @@ def curve(fit: PopulationFit, subject: int, t_h: np.ndarray, *, typical: bool = 
         d.t_h[subject, own], d.amount[subject, own], d.duration_h[subject, own], d.depot[subject, own],
         d.interval_h[subject, own], person.counts_at(t_h),
     )  # fmt: skip
-    p = {name: np.exp(logs[k]) for k, name in enumerate(model.parameters)}
-    return concentration(model.structure, p, t_h, doses)
+    with np.errstate(all="ignore"):
+        p = {name: np.exp(logs[k]) for k, name in enumerate(model.parameters)}
+        return concentration(model.structure, p, t_h, doses)
 
 
 # ------------------------------------------------------------------------------- visual predictive check
@@ -195,8 +204,13 @@ def predictive_check(
         edges = np.array([edges[0] - 0.5, edges[0] + 0.5])
     place = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, edges.size - 2)
     used = np.unique(place)
-    drawn = simulate_observations(fit, simulations, seed)
+    with np.errstate(all="ignore"):
+        drawn = simulate_observations(fit, simulations, seed)
     notes = []
+    if not np.isfinite(drawn).all():
+        share = 100 * float((~np.isfinite(drawn)).mean())
+        raise NumericalError(f"{share:.2g} % of the simulated observations are not numbers",
+                             why="the variances of the fit are enormous", do="--vpc 0, or a simpler model")  # fmt: skip
     negative = float((drawn < 0).mean())
     if negative > 0.001:
         notes.append(f"{100 * negative:.2g} % of simulated observations are below 0")

@@ -84,19 +84,28 @@ class Likelihood:
         The modes are sought from etas of 0, or from `start` (N, q).
         """
         x = np.asarray(x, dtype=float)
-        with np.errstate(all="ignore"):
-            modes = self._modes(x, start)
-            value = self._value(x, modes)
-            if self.method == "focei":
-                return value, self._gradient(x, modes), modes.eta
-            columns = []
-            for k in range(x.size):
-                ends = []
-                for side in (STEP, -STEP):
-                    moved = x.copy()
-                    moved[k] += side
-                    ends.append(self._value(moved, self._modes(moved, modes.eta)))
-                columns.append((ends[0] - ends[1]) / (2 * STEP))
+        try:
+            with np.errstate(all="ignore"):
+                return self._evaluated(x, start)
+        except np.linalg.LinAlgError:  # a curvature without inverse: no number, and the search goes elsewhere
+            n, q = len(self.there), len(self._index)
+            return np.full(n, np.nan), np.full((n, x.size), np.nan), np.zeros((n, q))
+
+    def _evaluated(
+        self, x: np.ndarray, start: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        modes = self._modes(x, start)
+        value = self._value(x, modes)
+        if self.method == "focei":
+            return value, self._gradient(x, modes), modes.eta
+        columns = []
+        for k in range(x.size):
+            ends = []
+            for side in (STEP, -STEP):
+                moved = x.copy()
+                moved[k] += side
+                ends.append(self._value(moved, self._modes(moved, modes.eta)))
+            columns.append((ends[0] - ends[1]) / (2 * STEP))
         return value, np.stack(columns, axis=1), modes.eta
 
     def details(self, x: np.ndarray, etas: np.ndarray) -> dict[str, np.ndarray]:

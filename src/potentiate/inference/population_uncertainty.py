@@ -83,10 +83,14 @@ def uncertainty(
     se_search = nothing.copy()
     se_search[free] = np.sqrt(np.diag(inverse))
     kept = covariance[inside]
-    sd = np.sqrt(np.diag(kept))
-    values = np.linalg.eigvalsh(kept / np.outer(sd, sd))
-    condition = float(values[-1] / values[0]) if values[0] > 0 else math.inf
     text = ""
+    with np.errstate(all="ignore"):
+        sd = np.sqrt(np.diag(kept))
+        correlation = kept / np.outer(sd, sd)
+    condition = math.nan
+    if np.isfinite(correlation).all():
+        values = np.linalg.eigvalsh(correlation)
+        condition = float(values[-1] / values[0]) if values[0] > 0 else math.inf
     if (at_bound & ~fixed).any():
         names = ", ".join(n for n, flag in zip(model.names, at_bound & ~fixed, strict=True) if flag)
         text = f"at the end of the search: {names}"
