@@ -232,7 +232,7 @@ def _one(ax: Axes, s: Scored, row: Row | None, y: float, edge: float) -> None:
     for x, what in zip(_COLUMNS, (said, model, whose if len(whose) <= 16 else whose[:15] + "…"), strict=True):
         ax.text(1 + x / PLOT_IN, y, what, transform=text, fontsize=SMALL, va="center")
     if row is None:
-        told = s.verdict.score if len(s.verdict.score) <= 48 else s.verdict.score.split(",")[0]
+        told = s.verdict.score.split(", allowed")[0].split(", asked")[0].split(", margin")[0]
         ax.text(0.5, y, told, transform=text, fontsize=SMALL, color=LOOKS[s.verdict.verdict][0], ha="center",
                 va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, zorder=3)  # fmt: skip
         return
