@@ -104,19 +104,22 @@ def _matrix(
     ax.set_xlim(0, max(len(groups), 1))
     ax.set_ylim(sum(tall) or 1, 0)
     y, middles = 0.0, []
+    at: dict[str, list[tuple[float, float]]] = {word: [] for word in LOOKS}  # drawn together: one by one is slow
     for k, (subject, high) in enumerate(zip(subjects, tall, strict=True)):
         if k % 2 == 0:
             ax.axhspan(y, y + high, color="#F6F6F6", linewidth=0, zorder=0)
         middles.append(y + high / 2)
         for x, group in enumerate(groups):
             for i, s in enumerate(cells.get((subject, group), [])):
-                colour, marker, filled = LOOKS[s.verdict.verdict]
-                ax.plot(
-                    [x + 0.1 + 0.11 * (i % PER_LINE)], [y + 0.03 + LINE_IN * (i // PER_LINE + 0.5)], marker=marker,
-                    color=colour, markersize=4.6, markerfacecolor=colour if filled else "white", markeredgewidth=0.9,
-                    linestyle="none", clip_on=False,
-                )  # fmt: skip
+                spot = x + 0.1 + 0.11 * (i % PER_LINE), y + 0.03 + LINE_IN * (i // PER_LINE + 0.5)
+                at[s.verdict.verdict].append(spot)
         y += high
+    for word, (colour, marker, filled) in LOOKS.items():
+        if at[word]:
+            ax.plot(
+                *zip(*at[word], strict=True), marker=marker, color=colour, markersize=4.6, markeredgewidth=0.9,
+                markerfacecolor=colour if filled else "white", linestyle="none", clip_on=False,
+            )  # fmt: skip
     for x in range(1, len(groups)):
         ax.axvline(x, color=FAINT, linewidth=0.8, zorder=0)
     ax.set_yticks(middles, subjects)
