@@ -15,15 +15,17 @@ from potentiate.library.disposition import DISPOSITIONS, Disposition
 from potentiate.library.document import LIBRARY, MAX_DEPTH, Source, load
 from potentiate.library.finding import FINDINGS, Finding
 from potentiate.library.modulator import PARAMETERS, ModulatorDocument
+from potentiate.library.prediction import PREDICTIONS, PredictionDocument, ResolutionData
 from potentiate.library.scheme import SCHEMES, find_scheme, scheme_from_text
 
-MODELS = (Compound, Finding, ModulatorDocument, Disposition)
+MODELS = (Compound, Finding, ModulatorDocument, Disposition, PredictionDocument, ResolutionData)
 #: documents of every kind, schemes of every dialect (corrections, voltage, temperature, saturating binding)
 REAL = [
     path.read_text()
     for paths, step in (
         (SCHEMES.glob("*/*.yaml"), 3), (DIRECTORY.glob("*.yaml"), 12), (FINDINGS.glob("*/*.yaml"), 25),
         (PARAMETERS.glob("*.yaml"), 3), (DISPOSITIONS.glob("*.yaml"), 5),
+        (PREDICTIONS.glob("*.yaml"), 2),
     )
     for path in sorted(paths)[::step]
 ]  # fmt: skip

@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from potentiate.errors import DataError
 from potentiate.library.references import reference
@@ -222,6 +224,40 @@ def test_a_command_that_was_changed_shows(tmp_path):
     (tmp_path / "run" / "command.txt").write_text("potentiate patch cx614\n")
     page = report([read_run(tmp_path / "run")], WORKS)
     assert "The results name another command: potentiate patch aniracetam" in page
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = (
+    "value", "unit", "interval", "status", "reason", "label", "conditions", "verdict", "model", "published", "miss",
+)  # fmt: skip
+ENTRY = st.fixed_dictionaries({"id": st.text(max_size=8)}, optional=dict.fromkeys(FIELDS, ANY))
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_any_results_make_a_page_or_are_refused(tmp_path, data):
+    """Whatever JSON stands in the results of a run, the page is well made and holds no element of it."""
+    entries = st.lists(ENTRY, max_size=3)
+    changes = {
+        "observables": data.draw(entries), "findings": data.draw(entries),
+        "assumed": data.draw(st.lists(ANY, max_size=2)),
+        "inputs": data.draw(st.dictionaries(st.sampled_from(["compound", "scheme", "stack", "x"]), ANY, max_size=3)),
+        "seed": data.draw(ANY), "command": data.draw(st.lists(ANY, max_size=4)),
+    }  # fmt: skip
+    folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+    try:
+        page = report([write(folder, **changes)], WORKS)
+    except DataError:
+        return
+    read = Reader(page)
+    assert not {"script", "img"} & set(read.elements)
+    assert len(read.ids) == len(set(read.ids))
+    assert set(read.targets) <= set(read.ids)
+    assert page.encode("utf-8")
 
 
 def luminance(colour):

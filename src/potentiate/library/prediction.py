@@ -248,7 +248,7 @@ def find_question(name: str) -> PredictionDocument:
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return load(path, PredictionDocument)[0]
     if name not in _paths():
-        raise UnknownNameError("prediction", name, _paths(), do="give one of these names, or a YAML file")
+        raise UnknownNameError("prediction", name, _paths(), do=f"give a YAML file, or one of {', '.join(_paths())}")
     question, source = load(_paths()[name], PredictionDocument)
     if question.id != name:
         raise source.error(f"The id is {question.id!r} but the file is {name}.yaml", ("id",))

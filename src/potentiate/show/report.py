@@ -20,7 +20,7 @@ from .svg_inline import inline_svg
 ORDER = ("fail", "near", "not explained", "pass", "calibration", "not run", "not simulable")
 #: So many rows of a table are shown; the rest is counted, and named with its file.
 LONGEST = 400
-#: So many findings that are not simulated are listed among the limits.
+#: So many reasons why findings are not simulated are listed among the limits.
 LISTED = 40
 
 #: What the words before a number mean.
@@ -192,7 +192,7 @@ def _results(run: RunFolder, i: int) -> Markup:
 def _every_number(run: RunFolder, i: int) -> Markup:
     observables = run.parts("observables")
     if not observables:
-        return tag("p", "This run has no numbers beside its table.", id=f"numbers-{i}")
+        return tag("p", "This run has no numbers beside its table.")
     common = _common(observables)
     columns = ["quantity", "value", "unit", "interval", "status", "kind", "conditions"]
     rows = [
@@ -251,9 +251,13 @@ def _figure(run: RunFolder, i: int) -> Markup:
         return tag("p", "This run has no figure.")
     where, table_a = f"{run.name}/figure.svg", f"Table {i}a"
     first = _drawing(run.figure, f"{i}", where, run.about, summary(run), f"#table-{i}", table_a)
+    behind = (f"#table-{i}", table_a)
+    for key, id, letter in (("findings", "agreement", "c"), ("observables", "numbers", "b")):
+        if run.parts(key):
+            behind = (f"#{id}-{i}", f"Table {i}{letter}")
     further = [
         _drawing(svg, f"{i}.{k}", f"{run.name}/{name}.svg", f"{run.about}: {name}",
-                 f"The {name.replace('_', ' ')} of the same run.", f"#numbers-{i}", f"Table {i}b")
+                 f"The {name.replace('_', ' ')} of the same run.", *behind)
         for k, (name, svg) in enumerate(run.drawings.items(), start=1)
     ]  # fmt: skip
     return join([first, *further])
@@ -357,11 +361,15 @@ def _limits(run: RunFolder, _: int) -> Markup:
             doubtful.setdefault(_status(o), []).append(o["id"])
     said += [f"{', '.join(dict.fromkeys(ids))}: {status}." for status, ids in doubtful.items()]
     for word, intro in (("not run", "was not run"), ("not simulable", "cannot be simulated")):
-        found = [f for f in run.parts("findings") if f.get("verdict") == word]
-        for f in found[:LISTED]:
-            said.append(f"{f['id']} {intro}" + (f": {plain(f.get('reason'))}" if f.get("reason") else "."))
-        if len(found) > LISTED:
-            said.append(f"{len(found) - LISTED} more are {word}; all of them are in the table of agreement.")
+        reasons: dict[str, list[str]] = {}
+        for f in run.parts("findings"):
+            if f.get("verdict") == word:
+                reasons.setdefault(plain(f.get("reason")), []).append(f["id"])
+        for reason, ids in list(reasons.items())[:LISTED]:
+            said.append(f"{', '.join(ids)} {intro}: {reason}")
+        if len(reasons) > LISTED:
+            rest = sum(len(ids) for ids in list(reasons.values())[LISTED:])
+            said.append(f"{rest} more are {word}; all of them are in the table of agreement.")
     if not run.parts("findings"):
         said.append("This run was not held against any published value.")
     return items(said)
