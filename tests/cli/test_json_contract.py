@@ -22,7 +22,7 @@ LOOKUPS = [
     ("cite", "Partin1996", "aniracetam"), ("cite", "--all"), ("doctor",), ("patch", "--schemes"),
     ("claim", "Aniracetam improves memory in healthy people"), ("evidence", "cx614"),
     ("evidence", "--source", "003"),
-    ("stack", "--list"), ("compound", "CX717", "roon", "--table"),
+    ("stack", "--list"), ("compound", "CX717", "roon", "--table"), ("predict", "--list"), ("predict", "--check"),
 ]  # fmt: skip
 RUNS = [
     ("measure", "application.csv"), ("measure", "application.csv", "--on", "200ms", "--off", "700ms"),
