@@ -321,7 +321,7 @@ def cyclothiazide() -> None:
 
 
 def cx614() -> None:
-    """Open weight, desensitized weight and affinity, one after the other; then the readings for GluA2 flop and flip."""
+    """Three free numbers, solved one after the other: open weight, desensitized weight, affinity."""
     plan = PLAN["CX614"]["prior"]
     split = {"gate": 0.0, "desensitize": 1.0}
 
@@ -333,29 +333,22 @@ def cx614() -> None:
     goals = [target(i) for i in PLAN["CX614"]["findings"]]
     saturating = 1000.0
     opening, closing, affinity = {}, {}, {}
-
-    def both(scheme: Scheme, slower: float, percent: float) -> tuple[tuple[float, str], tuple[float, str]]:
+    for name in ensemble().schemes:
+        scheme = find_scheme(name)
         w_open, w_des = 8.0, 0.1
         at = at_des = "inside"
         for _ in range(2):  # the two weights act on different measures: two rounds suffice
             w_open, at = solve(
                 lambda x, s=scheme, d=w_des: tau_ratio(s, make(x, d), saturating, "tau_deact"),
-                slower,
+                goals[0],
                 tuple(plan["open_weight"]),
             )
             w_des, at_des = solve(
                 lambda x, s=scheme, o=w_open: percent_desensitization(s, make(o, x), saturating),
-                percent,
+                goals[2],
                 tuple(plan["desensitized_weight"]),
             )
-        return (w_open, at), (w_des, at_des)
-
-    flop_opening, flop_closing, flip_opening = {}, {}, {}
-    for name in ensemble().schemes:
-        scheme = find_scheme(name)
-        opening[name], closing[name] = both(scheme, goals[0], goals[2])
-        flop_opening[name], flop_closing[name] = both(scheme, goals[3], goals[2])
-        w_open, w_des = opening[name][0], closing[name][0]
+        opening[name], closing[name] = (w_open, at), (w_des, at_des)
         affinity[name] = (goals[1] / half_block(scheme, make(w_open, w_des)), "inside")
         print(f"    {name:24s} open {w_open:.3g} desensitized {w_des:.3g} kd {affinity[name][0]:.3g} uM")
     numbers = {
@@ -364,20 +357,6 @@ def cx614() -> None:
         "kd_uM": number(affinity, tuple(plan["kd_uM"]), "cx614-desens-ec50"),
     }
     o, d = numbers["open_weight"], numbers["desensitized_weight"]
-    for name in ensemble().schemes:
-        scheme = find_scheme(name)
-        flip_opening[name] = solve(
-            lambda x, s=scheme: tau_ratio(s, make(x, d["value"]), saturating, "tau_deact"),
-            goals[4],
-            tuple(plan["open_weight_flip"]),
-        )
-        print(
-            f"    {name:24s} flop: open {flop_opening[name][0]:.3g} desensitized {flop_closing[name][0]:.3g}; "
-            f"flip: open {flip_opening[name][0]:.3g}"
-        )
-    flop_o = number(flop_opening, tuple(plan["open_weight_flop"]), "cx614-jin-deact")
-    flop_d = number(flop_closing, tuple(plan["desensitized_weight_flop"]), "cx614-jin-percent-desensitization")
-    flip_o = number(flip_opening, tuple(plan["open_weight_flip"]), "cx614-jin-flip-deact")
 
     def variant(name: str, opening: float, closed: float, reason: str) -> dict:
         weights = {
@@ -395,22 +374,16 @@ def cx614() -> None:
             "provenance": {
                 "open_weight": o,
                 "desensitized_weight": d,
-                "open_weight_flop": flop_o,
-                "desensitized_weight_flop": flop_d,
-                "open_weight_flip": flip_o,
                 "sites": assumed(2, "one per dimer interface (competes with cyclothiazide)"),
             },
             "variants": [
                 variant("reference", o["value"], d["value"], "median over the ensemble"),
                 variant("weakest", o["interval"][0], d["interval"][1], "weak ends of the calibrated intervals"),
                 variant("strongest", o["interval"][1], d["interval"][0], "strong ends of the calibrated intervals"),
-                variant("flop", flop_o["value"], flop_d["value"], "GluA2 flop"),
-                variant("flip", flip_o["value"], d["value"], "GluA2 flip"),
             ],
             "valid_uM": [0.0, 1000.0],
             "assumed": [
-                "in the reference native patches and GluR2 flop are described by one set of numbers",
-                "the affinity is the same for flip and flop",
+                "native patches and GluR2 flop are described by one set of numbers",
                 "each site contributes the square root of the full effect",
             ],
             "calibrated_on": PLAN["CX614"]["findings"],

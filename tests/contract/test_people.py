@@ -95,7 +95,7 @@ def test_what_pkpd_lists_is_on_record() -> None:
         "methylliberine", "theacrine", "oral-contraceptive", "pregnancy", "stopping-smoking", "5-htp", "ssri", "maoi",
         "carbidopa", "l-tyrosine", "levodopa", "modafinil", "hormonal-contraceptive", "cyp3a4-substrate", "bacopa",
         "rhodiola", "ashwagandha", "phenibut", "ethanol", "piracetam", "warfarin", "vinpocetine", "alpha-gpc",
-        "choline", "synephrine", "exercise", "cx717", "sleep",
+        "choline", "synephrine", "exertion", "cx717", "sleep",
     }  # fmt: skip
     assert {doc.grade for doc in all_interactions()} == {"A", "B", "C"}
 

@@ -21,9 +21,6 @@ DrugArm = TypeVar("DrugArm", bound=ArmDoc | SynapseArmDoc | SliceArmDoc)
 #: (arm, scheme, variant of the drug's operator) -> what is measured
 Observe = Callable[[Arm, str, str | None], Observable]
 
-#: Variants of a drug's operator that stand for another receptor, not for another reading of this one.
-RECEPTORS = ("flip", "flop")
-
 #: From the unit of a measure to the unit of a finding, where they differ.
 SCALE = {("ms", "s"): 1e-3, ("uM", "mM"): 1e-3, ("uM", "nM"): 1e3, ("GOhm", "MOhm"): 1e3, ("fraction", "%"): 100.0}
 
@@ -74,7 +71,8 @@ def other_variants(drug: str | None) -> list[str]:
     action = find_action(drug) if drug else None
     if action is None:
         return []
-    return [name for name, _ in action.variants[1:] if name not in RECEPTORS]
+    # a named receptor ("flop") is another receptor, not another reading of this one
+    return [name for name, _ in action.variants[1:] if name != "flop"]
 
 
 def compared(
