@@ -93,7 +93,23 @@ def theophylline(folder: Path) -> list[str]:
     ):
         lines += ["", f"### {title}", ""]
         lines += _methods(model, table, known, nodes, published)
-    return [*lines, ""]
+    return [*lines, "", *_posterior(per_l, table), ""]
+
+
+def _posterior(model: PopulationModel, table: PkTable) -> list[str]:
+    fit = fit_population(model, table)
+    draws, check = sample_population(fit, draws=2000, warmup=500), predictive_check(fit, simulations=1000)
+    lines = ["| number | FOCE | 95 % interval | posterior median | 95 % interval |", "|---|---|---|---|---|"]
+    for e in fit.estimates:
+        m = draws[e.name]
+        lines.append(f"| {e.name} | {e.value:.4g} | {e.low:.4g} to {e.high:.4g} | {m.median:.4g} | "
+                     f"{m.low:.4g} to {m.high:.4g} |")  # fmt: skip
+    return [
+        "The last model sampled by NUTS beside FOCE:", "", *lines, "",
+        f"Posterior: {draws.status}, R-hat at most {max(m.r_hat for m in draws.marginals):.3f}, "
+        f"{int(draws.diverging.sum())} divergent transitions. Prediction-corrected check of the FOCE fit: "
+        f"{100 * check.outside:.0f} % of the observed percentiles lie outside of their 95 % bands.",
+    ]  # fmt: skip
 
 
 def _methods(

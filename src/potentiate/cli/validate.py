@@ -82,7 +82,8 @@ def validate(
     changes = base.compare(found.verdicts(), before)
     worse = [c for c in changes if c.worse]
     inputs = {
-        "drug": drug, "levels": level or [], "fast": fast, "findings": findings, "baseline": str(path),
+        "drug": drug, "levels": level or [], "fast": fast, "findings": findings,
+        "baseline": baseline or "that of the package",
         "update_baseline": update_baseline,
     }  # fmt: skip
     result = _result(found, changes, before, inputs, drug or (Path(findings).stem if findings else "all"))
