@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from potentiate.errors import DataError
 from potentiate.library.references import reference
 from potentiate.show.html import table, tag, text
+from potentiate.show.page import LINK, MUTED, PANEL, PAPER, TEXT
 from potentiate.show.report import Bibliography, report, summary
-from potentiate.show.report_page import LINK, MUTED, PANEL, PAPER, TEXT
 from potentiate.show.run_folder import read_run
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x &lt;b&gt; \x00 <img src=https://example.org/x>"

@@ -227,7 +227,7 @@ def _gap_notes(ruler: Ruler) -> list[str]:
 
 def _write_courses(study: DoseStudy, path: Path) -> None:
     """Write the courses: typical person and percentiles of people, uM and mg/L."""
-    import numpy as np
+    from ..exposure.courses import band
 
     shown = [a for a in study.analytes if a.typical_uM is not None]
     header: list[str] = ["time (h)"]
@@ -241,9 +241,8 @@ def _write_courses(study: DoseStudy, path: Path) -> None:
             header.append(f"{a.analyte} (mg/L)")
             columns.append(a.typical_uM * a.molar_mass * 1e-3)
         if a.people_uM is not None and len(a.people_uM) > 1:
-            for q in (5, 25, 50, 75, 95):
-                header.append(f"{a.analyte} {q} % ({unit})")
-                columns.append(np.percentile(a.people_uM, q, axis=0))
+            header += [f"{a.analyte} {q} % ({unit})" for q in (5, 25, 50, 75, 95)]
+            columns += list(band(a.people_uM))
     for occupancy in study.occupancies:
         for row in occupancy.rows:
             header.append(f"{occupancy.target} occupancy, {row.label}")

@@ -19,8 +19,8 @@ from .partner import StatedBy
 
 INTERACTIONS = LIBRARY / "interactions"
 
+#: avoid, caution, inform
 Grade = Literal["A", "B", "C"]
-GRADES: dict[str, str] = {"A": "avoid", "B": "caution", "C": "inform"}
 
 #: pharmacokinetic: an exposure changes; pharmacodynamic: an effect does; signal: an association without a mechanism
 Kind = Literal["pharmacokinetic", "pharmacodynamic", "signal"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from .compound_parts import Key, Text
 from .document import Document
@@ -36,12 +36,6 @@ class Record(Document):
         if self.source is None and self.finding is None:
             raise ValueError("a record names its source, or a finding of the library")
         return self
-
-
-class Searched(Document):
-    """What was looked for without a find: the reason why a list of records may be empty."""
-
-    text: Text = Field(min_length=20)
 
 
 def word_of(records: Iterable[Record]) -> Word:

@@ -68,25 +68,6 @@ def occupied(concentrations_uM: Any, constants_uM: Any, *, endogenous: Any = 0.0
     return bound_shares(concentrations_uM, constants_uM, endogenous=endogenous).sum(axis=0)
 
 
-def agonist_share(endogenous: Any, concentrations_uM: Any, constants_uM: Any) -> Any:
-    """Return the share that the endogenous agonist keeps beside competing antagonists, shape (...).
-
-    Parameters
-    ----------
-    endogenous : float or array
-        Its concentration over its constant.
-    concentrations_uM, constants_uM
-        Of the antagonists, as for :func:`bound_shares`.
-    """
-    return endogenous * (1.0 - occupied(concentrations_uM, constants_uM, endogenous=endogenous)) / (1.0 + endogenous)
-
-
-def dose_ratio(concentrations_uM: Any, constants_uM: Any) -> Any:
-    """Return by what competing antagonists raise the agonist that is needed (Schild): ``1 + sum C / K``."""
-    share = occupied(concentrations_uM, constants_uM)
-    return 1.0 / (1.0 - share)
-
-
 def concentration_at(share: float, constant_uM: float, *, endogenous: float = 0.0) -> float:
     """Return the concentration at which one ligand holds a share of the sites, uM.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .html import Markup, join, tag, text
-from .report_page import EDGES
+from .page import EDGES
 
 ROW, LEFT, WIDTH, RIGHT, TOP = 22, 270, 430, 130, 34
 #: How far the axis reaches at most, as a factor either way.

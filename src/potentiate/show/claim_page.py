@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..evidence.claim_rows import COLUMNS, rows
-from .page import page_of, paragraph, section, table, text
+from .html import items, join, table, tag
+from .page import page
 
 if TYPE_CHECKING:
     from ..evidence.claim_answer import ClaimAnswer
@@ -21,16 +22,15 @@ def claim_page(found: ClaimAnswer) -> str:
         (x.id, x.group, x.says, x.text, x.design, x.n or "-", x.study, x.funding or "-", "; ".join(x.flaws) or "-")
         for x in found.lines
     ]
-    return page_of(
+    answer = join([tag("p", judged.meaning), table(COLUMNS, rows(found), caption="The answer")])
+    records = table(_RECORD, lines, caption="Records that bear on the claim, nearest first")
+    note = tag("p", f"potentiate {__version__}. What is on record, by rule; not medical advice.", class_="muted")
+    return page(
         f"Claim: {found.claim.text}",
+        f"{judged.verdict}; certainty: {judged.certainty}",
         [
-            f'<p><span class="word">{text(judged.verdict)}</span> certainty: {text(judged.certainty)}</p>',
-            paragraph(judged.meaning),
-            table("The answer", COLUMNS, rows(found)),
-            section("Assumed"),
-            paragraph("; ".join(found.assumed) or "nothing"),
-            section("Every record"),
-            table("Records that bear on the claim, nearest first", _RECORD, lines),
-            paragraph(f"potentiate {__version__}. What is on record, by rule; not medical advice.", "note"),
+            ("answer", "Answer", answer),
+            ("assumed", "Assumed", items(found.assumed)),
+            ("records", "Every record", join([records, note])),
         ],
     )

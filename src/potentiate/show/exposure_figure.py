@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..exposure.courses import band
 from .ruler_figure import draw_ruler, ruler_height
 from .style import (
     BLACK,
@@ -111,8 +112,8 @@ def _courses(ax: Axes, study: DoseStudy, analytes: list[AnalyteStudy]) -> None:
     for k, a in enumerate(analytes):
         colour = _LINES[k % len(_LINES)]
         if a.people_uM is not None and len(a.people_uM) > 1:
-            for low, high, alpha in ((5, 95, 0.16), (25, 75, 0.28)):
-                ends = np.percentile(a.people_uM, (low, high), axis=0) * factor
+            for ends_at, alpha in (((0.05, 0.95), 0.16), ((0.25, 0.75), 0.28)):
+                ends = band(a.people_uM, ends_at) * factor
                 ax.fill_between(t, *ends, color=colour, alpha=alpha, linewidth=0)
         assert a.typical_uM is not None
         ax.plot(t, a.typical_uM * factor, color=colour, linestyle=DASHES[k % len(DASHES)], label=a.name)
@@ -149,7 +150,7 @@ def _courses(ax: Axes, study: DoseStudy, analytes: list[AnalyteStudy]) -> None:
 
 def _highest(a: AnalyteStudy) -> Any:
     if a.people_uM is not None and len(a.people_uM) > 1:
-        return np.percentile(a.people_uM, 95, axis=0)
+        return band(a.people_uM, (0.95,))[0]
     return a.typical_uM
 
 
@@ -225,7 +226,7 @@ def _occupancy(ax: Axes, study: DoseStudy, occupancy: Any) -> None:
         colour = _LINES[(k // 2) % len(_LINES)] if len(occupancy.rows) > 2 else _LINES[k % len(_LINES)]
         dash = DASHES[k % 2] if len(occupancy.rows) > 2 else "solid"
         if row.people is not None and len(row.people) > 1:
-            ends = np.percentile(row.people, (5, 95), axis=0) * 100.0
+            ends = band(row.people, (0.05, 0.95)) * 100.0
             ax.fill_between(t, *ends, color=colour, alpha=0.14, linewidth=0)
             top = max(top, float(ends[1].max()))
         ax.plot(t, row.typical * 100.0, color=colour, linestyle=dash, label=row.label)

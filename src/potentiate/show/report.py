@@ -12,7 +12,7 @@ from ..library.compound import find_compound
 from ..library.references import Reference
 from .agreement_svg import agreement_svg, comparable
 from .html import Markup, items, join, plain, table, tag
-from .report_page import page
+from .page import page
 from .run_folder import RunFolder
 from .svg_inline import inline_svg
 
