@@ -18,7 +18,8 @@ class Tags(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        assert not any(name.startswith("on") or name in ("src", "href") for name, _ in attrs)
+        assert not any(name.startswith("on") or name == "src" for name, _ in attrs)
+        assert all(value.startswith("#") for name, value in attrs if name == "href"), "links stay on the page"
 
     def handle_data(self, data):
         self.text += data
