@@ -11,15 +11,11 @@ from potentiate.exposure.wash_in import SliceExposure
 from potentiate.kinetics.modulator import Modulator
 from potentiate.measures.observable import Observable, missing
 from potentiate.preparations.slice import Slice, SliceExperiment, SliceRun
+from potentiate.preparations.slice_average import average
 from potentiate.preparations.slice_curves import _crossing
 from potentiate.preparations.slice_sensitivity import variations
-from potentiate.preparations.slice_study import (
-    UNITS,
-    average,
-    difference,
-    find_windows,
-    measure_experiment,
-)
+from potentiate.preparations.slice_study import UNITS, difference, measure_experiment
+from potentiate.preparations.slice_windows import find_windows
 from potentiate.protocols.slice_plan import INDUCTIONS, induction, plan_experiment, without_drug
 from potentiate.protocols.slice_timetables import source_003
 from potentiate.protocols.timetable import WashIn, WashOut

@@ -21,9 +21,10 @@ from ..units import show_concentration
 from .field_sweep import DT_MS, STIMULUS_MS, field_sweep
 from .shared_dendrite import Course
 from .slice import SETTLED_MIN, Slice
+from .slice_average import Average, average
 from .slice_drugs import assumed_of, drugs_in
 from .slice_specimen import NO_DRUGS, Drugs, Specimen
-from .slice_study import PER_SWEEP, Average, average, read_sweep
+from .slice_study import PER_SWEEP, read_sweep
 
 #: When LTP is read after a bout, min.
 LTP_AT_MIN = 55.0

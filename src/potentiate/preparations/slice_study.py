@@ -15,8 +15,10 @@ from ..measures.observable import Observable, missing
 from ..measures.peak import peak
 from ..measures.time_course import TimeCourse, time_course, two_pathways
 from ..measures.width import half_width
-from ..protocols.timetable import Timetable, WashIn, WashOut
+from ..protocols.timetable import Timetable
 from .slice import Bout, Slice, SliceExperiment, SliceRun
+from .slice_average import Average, average
+from .slice_windows import Span, Windows, find_windows
 
 #: What is read off every sweep, with its unit.
 PER_SWEEP = {
@@ -26,8 +28,8 @@ PER_SWEEP = {
 #: Read off the mean sweep of a window.
 OF_MEAN_SWEEP = ("amplitude", "half_width", "decay")
 
-#: Baseline before a change; settling after a change of the bath; window of the drug effect; post-tetanic search; min.
-BASELINE_MIN, SETTLE_MIN, EFFECT_MIN, POST_TETANIC_MIN = 20.0, 5.0, 5.0, 5.0
+#: After a bout, in which the largest response is searched, min.
+POST_TETANIC_MIN = 5.0
 
 #: Below this part of the drug-free slope there is no response whose change could be told.
 LEFT = 0.1
@@ -46,9 +48,6 @@ UNITS = {
     "control_pathway": "%", "percent_of_control_pathway": "%",
     "synapses_up": "%", "synapses_down": "%", "spikes": "",
 }  # fmt: skip
-
-Span = tuple[float, float]
-
 
 @dataclasses.dataclass(frozen=True)
 class Sweeps:
@@ -117,50 +116,6 @@ class SliceMeasures:
     sweeps: tuple[Sweeps, ...] = ()
     courses: tuple[TimeCourse | None, ...] = ()
     reason: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Average:
-    """A mean over slices.
-
-    Attributes
-    ----------
-    observable : Observable
-        With the 95 % interval of the mean (t distribution).
-    sem : float
-        NaN for one slice.
-    n : int
-        Slices with a value.
-    values : array, shape (slices,)
-    """
-
-    observable: Observable
-    sem: float
-    n: int
-    values: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Windows:
-    """The spans of an experiment that its numbers come from, min.
-
-    Attributes
-    ----------
-    baseline : (float, float)
-        Before the drug (or the induction, without one).
-    effect, effect_after : (before, with) or None
-        Spans before and under the drug: where it came before, and where it came after the first induction.
-    before_induction, last : (float, float) or None
-    before_second : (float, float) or None
-        Last 10 min before the second bout.
-    """
-
-    baseline: Span
-    effect: tuple[Span, Span] | None
-    effect_after: tuple[Span, Span] | None
-    before_induction: Span | None
-    last: Span | None
-    before_second: Span | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,40 +207,6 @@ class SliceStudy:
         return largest
 
 
-def average(name: str, observables: Sequence[Observable]) -> Average:
-    """Return the mean over slices with its SEM and 95 % interval (t distribution).
-
-    Parameters
-    ----------
-    name : str
-    observables : sequence of Observable
-        One per slice; those without a value are counted in the notes and left out.
-    """
-    values = np.array([o.value for o in observables])
-    good = values[np.isfinite(values)]
-    unit = observables[0].unit if observables else ""
-    n = len(good)
-    if n == 0:
-        bad = next((o for o in observables if not o.known), None)
-        status = bad.status if bad is not None else "not determined"
-        reason = (bad.reason if bad is not None else None) or "no slice"
-        return Average(missing(name, unit, status, reason), math.nan, 0, values)
-    sem, interval = math.nan, None
-    if n > 1:
-        from scipy.special import stdtrit
-
-        sem = float(good.std(ddof=1) / math.sqrt(n))
-        reach = sem * float(stdtrit(n - 1, 0.975))
-        interval = (float(good.mean() - reach), float(good.mean() + reach))
-    notes = (f"n = {n} of {len(values)} slices", *([f"SEM {sem:.4g}"] if n > 1 else []))
-    shaky = next((o for o in observables if o.known and not o.ok), None)
-    if shaky is not None:
-        observable = Observable(name, float(good.mean()), unit, shaky.status, shaky.reason, interval, "", notes)
-    else:
-        observable = Observable(name, float(good.mean()), unit, interval=interval, notes=notes)
-    return Average(observable, sem, n, values)
-
-
 def difference(name: str, drug: SliceStudy, control: SliceStudy) -> Average:
     """Return drug minus control of the same slices (paired by seed)."""
     by_seed = {s.seed: s.observables[name] for s in control.slices}
@@ -333,46 +254,6 @@ def measure_experiment(
         raise NumericalError("No slice could be computed", why=experiment.runs[0].reason)
     windows = find_windows(table, drug) if windows is None else windows
     return SliceStudy(experiment, drug, windows, tuple(_measure_slice(r, table, windows) for r in experiment.runs))
-
-
-def find_windows(table: Timetable, drug: str | None) -> Windows:
-    """Return the spans of a timetable that numbers are read from."""
-    inductions = table.inductions
-    first = inductions[0].at_min if inductions else math.inf
-    ons = [e.at_min for e in table.events if isinstance(e, WashIn) and e.compound == drug and e.concentration_uM > 0]
-    until = [
-        *[e.at_min for e in table.events if isinstance(e, WashOut) and e.compound == drug],
-        *[e.at_min for e in inductions],
-        table.end_min,
-    ]
-
-    def effect(on: float) -> tuple[Span, Span]:
-        off = min(t for t in until if t > on)
-        # 5 min each: the effect should be of the drug, not of a drift since the first baseline
-        return (max(0.0, on - EFFECT_MIN), on), (max(on, off - EFFECT_MIN), off)
-
-    before, after = [t for t in ons if t < first], [t for t in ons if t >= first]
-    start = min([*before, first, table.end_min])
-    ends = [*[e.at_min for e in inductions[1:]], table.end_min]
-    last = (table.end_min - 10.0, table.end_min)
-    if after and inductions:
-        # the drug that comes after LTP is no part of LTP
-        last = (max(inductions[-1].until_min, after[0] - 10.0), after[0])
-    return Windows(
-        _quiet_before(table, start),
-        effect(before[0]) if before else None,
-        effect(after[0]) if after else None,
-        _quiet_before(table, first) if inductions else None,
-        last if inductions and last[0] >= inductions[-1].until_min - 1e-9 else None,
-        (max(inductions[0].until_min, ends[0] - 10.0), ends[0]) if len(inductions) > 1 else None,
-    )
-
-
-def _quiet_before(table: Timetable, at_min: float) -> Span:
-    """Return the 20 min before a time, without the first 5 min after a change of the bath."""
-    changes = [e.at_min for e in table.events if isinstance(e, WashIn | WashOut) and e.at_min < at_min]
-    settled = max([0.0, *[t + SETTLE_MIN for t in changes]])
-    return (min(max(at_min - BASELINE_MIN, settled), at_min - min(SETTLE_MIN, at_min)), at_min)
 
 
 def _measure_slice(run: SliceRun, table: Timetable, windows: Windows) -> SliceMeasures:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..preparations.slice_study import SliceStudy, Windows
+    from ..preparations.slice_study import SliceStudy
+    from ..preparations.slice_windows import Windows
 
 _WIDTH, _HEIGHT, _SIDE = 9.4, 5.0, 2.35
 _LEFT, _BOTTOM, _TOP = 0.8, 0.95, 0.72
