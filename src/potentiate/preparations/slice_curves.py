@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import NumericalError, UsageError
 from ..measures.concentration import ConcentrationResponse, concentration_response
-from ..measures.field_potential import fixed_window
 from ..measures.input_output import InputOutput, input_output
 from ..measures.observable import Observable
 from ..mechanisms.release import draw_releases
@@ -19,18 +18,18 @@ from ..mechanisms.trafficking import Induction, Trafficking, simulate_traffickin
 from ..protocols.stimulation import Stimulation, paired_pulses
 from ..units import show_concentration
 from .field_sweep import DT_MS, STIMULUS_MS, field_sweep
-from .shared_dendrite import Course
 from .slice import SETTLED_MIN, Slice
 from .slice_average import Average, average
 from .slice_drugs import assumed_of, drugs_in
 from .slice_specimen import NO_DRUGS, Drugs, Specimen
 from .slice_study import PER_SWEEP, read_sweep
+from .slice_test_pulse import responses, slope_window
 
 #: When LTP is read after a bout, min.
 LTP_AT_MIN = 55.0
 
-#: Draws of releases per paired-pulse ratio, and sweeps that a response without a timetable is the average of.
-TRIALS, AVERAGED = 12, 16
+#: Draws of releases per paired-pulse ratio.
+TRIALS = 12
 
 Progress = Callable[[str], None]
 Span = tuple[float, float]
@@ -83,67 +82,6 @@ class SliceCurve:
         """Return mean and SEM over slices along a row, shape (points,) each; NaN where there is none."""
         found = [self.average(name, row, k) for k in range(len(self.x))]
         return np.array([a.observable.value for a in found]), np.array([a.sem for a in found])
-
-
-def sweep_of(course: Course, specimen: Specimen, recruited: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return time and field potential of a response to a test pulse, as the average of :data:`AVERAGED`; ms and mV.
-
-    The guards of the measures compare with the noise of the baseline, so there must be some; it is the same each time.
-    """
-    v = field_sweep(course, specimen, recruited)
-    noise = specimen.document.number("sweep_noise") / math.sqrt(AVERAGED)
-    v = v + noise * np.random.default_rng(0).standard_normal(v.shape)
-    return np.arange(len(v)) * DT_MS, v
-
-
-def responses(
-    specimen: Specimen,
-    strength: float,
-    drugs: Drugs = NO_DRUGS,
-    *,
-    window_ms: Span | None = None,
-    synapses: np.ndarray | float = 1.0,
-) -> dict[str, float]:
-    """Return what one test pulse shows, by the names of :data:`~.slice_study.PER_SWEEP`; NaN where nothing.
-
-    Parameters
-    ----------
-    specimen : Specimen
-    strength : float
-        Part of the fibres.
-    drugs : Drugs
-    window_ms : (float, float), optional
-        Of the slope; default 20 to 80 % of this response.
-    synapses : array or float
-        Strength of each synapse relative to the start.
-
-    Returns
-    -------
-    dict
-        Also ``epsc_duration``: charge over peak of the AMPA conductance, ms.
-    """
-    course = specimen.respond(strength, drugs, strength=synapses)
-    t, v = sweep_of(course, specimen, strength)
-    if window_ms is None:
-        try:
-            window_ms = fixed_window(t, v, STIMULUS_MS, baseline_ms=(-9.5, -0.5))
-        except UsageError:
-            return {**dict.fromkeys(PER_SWEEP, math.nan), "epsc_duration": math.nan}
-    found = {name: o.value if o.ok else math.nan for name, o in read_sweep(t, v, STIMULUS_MS, window_ms).items()}
-    charge, top = float(np.trapezoid(course.ampa_nS, course.t_ms)), float(course.ampa_nS.max())
-    return {**found, "epsc_duration": charge / top if top > 0 else math.nan}
-
-
-def slope_window(specimen: Specimen, strength: float) -> Span:
-    """Return the window of the slope: 20 to 80 % of the drug-free response.
-
-    Raises
-    ------
-    UsageError
-        The stimulus recruits nothing that can be seen.
-    """
-    t, v = sweep_of(specimen.respond(strength), specimen, strength)
-    return fixed_window(t, v, STIMULUS_MS, baseline_ms=(-9.5, -0.5))
 
 
 @dataclasses.dataclass(frozen=True)

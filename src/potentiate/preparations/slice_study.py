@@ -49,6 +49,7 @@ UNITS = {
     "synapses_up": "%", "synapses_down": "%", "spikes": "",
 }  # fmt: skip
 
+
 @dataclasses.dataclass(frozen=True)
 class Sweeps:
     """What was read off the sweeps of one pathway of one slice.
